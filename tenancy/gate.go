@@ -1,0 +1,172 @@
+package tenancy
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/cache"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+)
+
+// teamHeader selects the current team. It can only choose among the caller's own teams.
+const teamHeader = "X-Team-Id"
+
+// rememberedPrincipals bounds how many principals are kept to be shared.
+const rememberedPrincipals = 20_000
+
+// Gate answers who is asking.
+//
+// Session and memberships are each looked up in their own cache, every time. The principal made of them is shared between
+// requests only while it says the same as they do, so it needs no invalidation and can never be older than they are.
+type Gate struct {
+	users      *auth.Service
+	teams      *Service
+	anonymous  *Anonymous
+	cookieName string
+	principals *cache.Cache[seat, *access.Principal]
+	nobody     *access.Principal // who comes without credentials, where that is allowed
+}
+
+// seat is a session that acts for a team.
+type seat struct{ session, team uuid.UUID }
+
+// NewGate makes a gate. cookieName is the browser session's.
+func NewGate(users *auth.Service, teams *Service, anonymous *Anonymous, cookieName string) *Gate {
+	always := func() bool { return true }
+	return &Gate{
+		users: users, teams: teams, anonymous: anonymous, cookieName: cookieName,
+		principals: cache.New[seat, *access.Principal](rememberedPrincipals, always),
+		nobody: &access.Principal{
+			Anonymous:   true,
+			CurrentTeam: access.AnonymousTeam,
+			Memberships: []access.Membership{{Team: access.AnonymousTeam, Role: access.Developer}},
+		},
+	}
+}
+
+// Identify says who sent the request. Its errors: problem.Unauthorized for a bad credential, and for none unless anonymous
+// mode is on; access.ErrHidden for a team that is not the caller's; a 400 for what cannot be read; a 503 without a database.
+func (g *Gate) Identify(r *http.Request) (access.Caller, error) {
+	credential, err := auth.CredentialFrom(r, g.cookieName)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	team := ""
+	if sent, present := r.Header[teamHeader]; present {
+		if team = strings.Join(sent, ","); team == "" {
+			return access.Caller{}, errTeamHeader // such as an unset variable in a script, which must not act on another team
+		}
+	}
+	return g.Resolve(r.Context(), credential, team)
+}
+
+// Resolve says who a credential is, acting for team, or for their own team when that is empty.
+func (g *Gate) Resolve(ctx context.Context, c access.Credential, team string) (access.Caller, error) {
+	p, err := g.principal(ctx, c, team)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	return access.Caller{Principal: p, Credential: c}, nil
+}
+
+func (g *Gate) principal(ctx context.Context, c access.Credential, team string) (*access.Principal, error) {
+	if c.Form == access.FormNone {
+		return g.anyone(ctx, team)
+	}
+	identity, err := g.users.Authenticate(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	memberships, err := g.teams.Memberships(ctx, identity.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	current, err := currentTeam(memberships, team)
+	if err != nil {
+		return nil, err
+	}
+	return g.share(identity, memberships, current), nil
+}
+
+func (g *Gate) anyone(ctx context.Context, team string) (*access.Principal, error) {
+	on, err := g.anonymous.On(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !on {
+		return nil, problem.Unauthorized
+	}
+	if _, err := currentTeam(g.nobody.Memberships, team); err != nil {
+		return nil, err
+	}
+	return g.nobody, nil
+}
+
+// share returns the principal that was made before, when nothing of it has changed.
+func (g *Gate) share(identity auth.Identity, memberships []access.Membership, current uuid.UUID) *access.Principal {
+	key := seat{identity.Session, current}
+	if p, ok := g.principals.Get(key); ok && same(p, identity.User, memberships) {
+		return p
+	}
+	p := &access.Principal{
+		User:        identity.User.ID,
+		Email:       identity.User.Email,
+		Session:     identity.Session,
+		Superuser:   identity.User.IsSuperuser,
+		CurrentTeam: current,
+		Memberships: memberships,
+	}
+	g.principals.Put(g.principals.Begin(), key, p)
+	return p
+}
+
+func same(p *access.Principal, u auth.User, memberships []access.Membership) bool {
+	return p.User == u.ID && p.Email == u.Email && p.Superuser == u.IsSuperuser && slices.Equal(p.Memberships, memberships)
+}
+
+var errTeamHeader = problem.New(http.StatusBadRequest, teamHeader+" must be the id of one of your teams; leave it out for your personal team.")
+
+// currentTeam is what was asked for, else the personal team, else the oldest membership. A team that one is not in is hidden.
+func currentTeam(memberships []access.Membership, asked string) (uuid.UUID, error) {
+	if asked == "" {
+		return ownTeam(memberships), nil
+	}
+	id, err := parseTeam(asked)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if !slices.ContainsFunc(memberships, func(m access.Membership) bool { return m.Team == id }) {
+		return uuid.Nil, access.ErrHidden
+	}
+	return id, nil
+}
+
+func ownTeam(memberships []access.Membership) uuid.UUID {
+	for _, m := range memberships {
+		if m.Personal {
+			return m.Team
+		}
+	}
+	if len(memberships) > 0 {
+		return memberships[0].Team
+	}
+	return uuid.Nil
+}
+
+// parseTeam takes the two plain forms of an id, hyphenated or not, and none of the others that uuid.Parse knows.
+func parseTeam(s string) (uuid.UUID, error) {
+	if len(s) != 36 && len(s) != 32 {
+		return uuid.Nil, errTeamHeader
+	}
+	id, err := uuid.Parse(s)
+	if err != nil {
+		return uuid.Nil, errTeamHeader
+	}
+	return id, nil
+}
