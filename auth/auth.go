@@ -1,0 +1,93 @@
+// Package auth owns who people are: users, passwords, sessions and the access tokens in FastAPI-Users' form.
+//
+// It knows nothing of teams; what must happen together with a new user goes through Hooks, in the same transaction. It never
+// keeps a password or a token in the clear. Its key idea: a server-side session stands behind every credential, so that ending
+// the session ends whatever was made of it, on every replica.
+package auth
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/openhands-saas/openhands-saas/internal/cache"
+	"github.com/openhands-saas/openhands-saas/internal/postgres"
+)
+
+// Who may register.
+const (
+	RegistrationOpen   = "open"
+	RegistrationInvite = "invite"
+	RegistrationClosed = "closed"
+)
+
+// Config is what a Service needs. Everything but DB and JWTSecret has a default.
+type Config struct {
+	DB              *postgres.DB  // required; Listen must have been called for credentials to be cached
+	JWTSecret       []byte        // required; signs and verifies access tokens
+	PreviousSecrets [][]byte      // still verify, no longer sign
+	JWTLifetime     time.Duration // one hour by default
+	SessionLifetime time.Duration // of a browser session, used or not; 14 days by default
+	SessionIdle     time.Duration // of a browser session that is not used; no limit by default
+	Registration    string        // RegistrationInvite by default
+	Hooks           Hooks
+	HashWorkers     int        // passwords hashed at the same time; half the processors by default
+	HashQueue       int        // callers that may wait for one of them; 8 for each by default
+	Hash            HashParams // the cost of new password hashes; the contract's by default
+	CacheLimit      int        // credentials remembered; 10,000 by default
+	Now             func() time.Time
+	Log             *slog.Logger // discards by default
+}
+
+// Hooks is what others do when something happens here. A nil hook does nothing.
+type Hooks struct {
+	// UserCreated runs in the transaction that creates the user. teamName is empty unless the registration gave one.
+	UserCreated func(ctx context.Context, tx *postgres.Tx, u User, teamName string) error
+}
+
+// Service is the accounts of one installation.
+type Service struct {
+	cfg     Config
+	db      *postgres.DB
+	hasher  *hasher
+	tokens  tokens
+	proven  *cache.Cache[credentialKey, *proof]
+	touches *touches
+}
+
+// New makes a service. Close ends its background work.
+func New(cfg Config) *Service {
+	cfg = cfg.withDefaults()
+	s := &Service{
+		cfg:     cfg,
+		db:      cfg.DB,
+		hasher:  newHasher(cfg.Hash, cfg.HashWorkers, cfg.HashQueue),
+		tokens:  newTokens(cfg),
+		proven:  cache.New[credentialKey, *proof](cfg.CacheLimit, cfg.DB.Bus.Fresh),
+		touches: startTouches(cfg.DB, cfg.Now, cfg.Log),
+	}
+	cfg.DB.Bus.Subscribe(s.forget)
+	return s
+}
+
+// Close ends the background work. The database stays open.
+func (s *Service) Close() { s.touches.close() }
+
+func (c Config) withDefaults() Config {
+	c.JWTLifetime = cmp.Or(c.JWTLifetime, time.Hour)
+	c.SessionLifetime = cmp.Or(c.SessionLifetime, 14*24*time.Hour)
+	c.Registration = cmp.Or(c.Registration, RegistrationInvite)
+	c.HashWorkers = cmp.Or(c.HashWorkers, max(1, runtime.GOMAXPROCS(0)/2))
+	c.HashQueue = cmp.Or(c.HashQueue, 8*c.HashWorkers)
+	c.Hash = cmp.Or(c.Hash, HashParams{Memory: 64 * 1024, Passes: 3, Lanes: 4})
+	c.CacheLimit = cmp.Or(c.CacheLimit, 10_000)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,68 @@
+// Package authhttp owns the HTTP face of accounts: echo handlers that decode, call auth and answer in the contract's form.
+//
+// It never writes an error itself: errors are returned, and the application writes them. Its key idea: what FastAPI-Users' clients
+// send and read works here unchanged.
+package authhttp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-saas/openhands-saas/auth"
+)
+
+// Options is what the handlers need beside the service.
+type Options struct {
+	CookieName string                     // auth.CookieName(Secure) by default
+	Secure     bool                       // people reach us over https
+	ClientIP   func(*http.Request) string // the client's address; the peer's by default
+	// TeamOf gives the team that RegisterWithTeam answers with: the personal one. Required for that route.
+	TeamOf func(ctx context.Context, userID uuid.UUID) (any, error)
+}
+
+// Handlers answers the account routes.
+type Handlers struct {
+	auth *auth.Service
+	opts Options
+}
+
+// New makes the handlers.
+func New(s *auth.Service, opts Options) *Handlers {
+	if opts.CookieName == "" {
+		opts.CookieName = auth.CookieName(opts.Secure)
+	}
+	if opts.ClientIP == nil {
+		opts.ClientIP = peer
+	}
+	return &Handlers{auth: s, opts: opts}
+}
+
+// maxBody bounds every body here: enough for the longest password in its longest escape.
+const maxBody = 64 << 10
+
+func peer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func (h *Handlers) client(c echo.Context) auth.Client {
+	return auth.Client{IP: h.opts.ClientIP(c.Request()), UserAgent: c.Request().UserAgent()}
+}
+
+// reply writes JSON with exactly the contract's content type.
+func reply(c echo.Context, status int, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode an answer: %w", err)
+	}
+	return c.Blob(status, "application/json", data)
+}

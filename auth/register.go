@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+
+	"github.com/openhands-saas/openhands-saas/internal/audit"
+	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+)
+
+// RegistrationOpen returns nil, or REGISTRATION_CLOSED when strangers may not register.
+func (s *Service) RegistrationOpen() error {
+	if s.cfg.Registration != RegistrationOpen {
+		return errRegistrationClosed
+	}
+	return nil
+}
+
+// Register makes an account, where registration is open.
+func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
+	if err := s.RegistrationOpen(); err != nil {
+		return User{}, err
+	}
+	return s.create(ctx, r, creation{})
+}
+
+// CreateUser makes an account whatever the registration mode, for the command line. A superuser counts as verified.
+func (s *Service) CreateUser(ctx context.Context, r Registration, superuser bool) (User, error) {
+	return s.create(ctx, r, creation{superuser: superuser, actor: "command line"})
+}
+
+// creation is how an account comes about.
+type creation struct {
+	superuser bool
+	actor     string                                           // recorded, when it is not the person who registers
+	claim     func(ctx context.Context, tx *postgres.Tx) error // what must hold in the same transaction
+}
+
+// create is the one path to an account. The hash is made before the transaction begins, so that no connection waits for it.
+func (s *Service) create(ctx context.Context, r Registration, how creation) (User, error) {
+	if faults := r.Faults(); len(faults) > 0 {
+		return User{}, problem.Fields(faults...)
+	}
+	email, _ := ParseEmail(r.Email) // cannot fail without a fault
+	if err := checkPassword("REGISTER_INVALID_PASSWORD", r.Password, email); err != nil {
+		return User{}, err
+	}
+	if _, taken, err := s.FindByEmail(ctx, email); taken || err != nil {
+		return User{}, firstOf(err, errUserExists)
+	}
+	hash, err := s.hasher.hash(ctx, r.Password)
+	if err != nil {
+		return User{}, err
+	}
+	u := User{Email: email, Name: r.Name, IsActive: true, IsSuperuser: how.superuser, IsVerified: how.superuser, CreatedAt: s.cfg.Now()}
+	if u.ID, err = uuid.NewV7(); err != nil {
+		return User{}, fmt.Errorf("make an id: %w", err)
+	}
+	return u, s.db.InTx(ctx, func(tx *postgres.Tx) error { return s.store(ctx, tx, u, hash, orEmpty(r.TeamName), how) })
+}
+
+func (s *Service) store(ctx context.Context, tx *postgres.Tx, u User, hash, teamName string, how creation) error {
+	if how.superuser {
+		if err := lockSuperusers(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if how.claim != nil {
+		if err := how.claim(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if err := insertUser(ctx, tx, u, hash); err != nil {
+		if pq.As(err, pqerror.UniqueViolation) != nil {
+			return errUserExists
+		}
+		return err
+	}
+	if how.actor != "" {
+		entry := audit.Entry{Actor: how.actor, Action: "user.create", Object: u.ID.String(), Detail: map[string]any{"superuser": u.IsSuperuser}}
+		if err := audit.Record(ctx, tx, entry); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Hooks.UserCreated == nil {
+		return nil
+	}
+	return s.cfg.Hooks.UserCreated(ctx, tx, u, teamName)
+}
+
+func firstOf(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,90 @@
+package auth
+
+import (
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/internal/body"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+)
+
+// User is an account. Its JSON form is the contract's user object, which has no other key.
+type User struct {
+	ID          uuid.UUID `json:"id" db:"id"`
+	Email       string    `json:"email" db:"email"`
+	IsActive    bool      `json:"is_active" db:"is_active"`
+	IsSuperuser bool      `json:"is_superuser" db:"is_superuser"`
+	IsVerified  bool      `json:"is_verified" db:"is_verified"`
+	Name        *string   `json:"name" db:"name"`
+	AvatarURL   *string   `json:"avatar_url" db:"avatar_url"`
+	CreatedAt   time.Time `json:"-" db:"created_at"`
+}
+
+// Registration is what somebody who wants an account gives.
+type Registration struct {
+	Email    string
+	Password string
+	Name     *string // of the person
+	TeamName *string // of the personal team
+}
+
+// maxName is the longest name of a person or a team, in characters.
+const maxName = 255
+
+// Faults returns the field faults of e-mail, name and team name, in the order of the contract.
+func (r Registration) Faults() []problem.Field {
+	faults := EmailFaults(r.Email)
+	if r.Name != nil {
+		faults = append(faults, NameFaults("name", *r.Name, 0)...)
+	}
+	if r.TeamName != nil {
+		faults = append(faults, NameFaults("team_name", *r.TeamName, 1)...)
+	}
+	return faults
+}
+
+// EmailFaults says what is wrong with an address that is to be stored.
+func EmailFaults(email string) []problem.Field {
+	if _, err := ParseEmail(email); err != nil {
+		return []problem.Field{body.Refused("email", err.Error(), printable(email))}
+	}
+	return nil
+}
+
+// NameFaults says what is wrong with a name in the field that is so called.
+func NameFaults(field, name string, least int) []problem.Field {
+	length := utf8.RuneCountInString(name)
+	switch {
+	case length > maxName:
+		return []problem.Field{body.TooLong(field, maxName, printable(name))}
+	case length < least:
+		return []problem.Field{body.TooShort(field, least, name)}
+	case !storable(name):
+		return []problem.Field{body.Refused(field, "A name cannot hold a NUL character.", printable(name))}
+	}
+	return nil
+}
+
+// storable says whether Postgres takes the text.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+// printable makes a text that came from a client fit to be stored beside what matters, or echoed: valid, without NUL, bounded.
+func printable(text string) string {
+	const most = 500
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
+	if utf8.RuneCountInString(text) > most {
+		text = string([]rune(text)[:most])
+	}
+	return text
+}
+
+// The codes of the contract that routes of this package answer with.
+var (
+	errBadCredentials     = problem.New(http.StatusBadRequest, "LOGIN_BAD_CREDENTIALS")
+	errUserExists         = problem.New(http.StatusBadRequest, "REGISTER_USER_ALREADY_EXISTS")
+	errRegistrationClosed = problem.New(http.StatusForbidden, "REGISTRATION_CLOSED")
+)
