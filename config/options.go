@@ -1,0 +1,134 @@
+package config
+
+import "time"
+
+// option is one name people may set.
+type option struct {
+	name   string // in the environment; YAML has it in lower case, flags with hyphens
+	preset string // the default, as text; "" may be derived from others (derive.go)
+	help   string // one line for people
+	bind   func(*Config) value
+}
+
+const day = 24 * time.Hour
+
+// options is every name of this version, in the order in which they are shown. A slice by function, so that nobody can
+// change it.
+func options() []option {
+	return []option{
+		{"HOST", "127.0.0.1", "address to listen on; 0.0.0.0 for every interface",
+			func(c *Config) value { return textValue{&c.Host} }},
+		{"PORT", "3001", "port to listen on",
+			func(c *Config) value { return numberValue{&c.Port, 0, 65535} }},
+		{"PUBLIC_URL", "", "origin that browsers see, such as https://example.com",
+			func(c *Config) value { return originValue{&c.PublicURL} }},
+		{"DATA_DIR", "data", "folder for what is kept on disk",
+			func(c *Config) value { return textValue{&c.DataDir} }},
+
+		{"DB_CONNECTION", "", "pgsql (external) or embedded (ours, from the system's Postgres binaries)",
+			func(c *Config) value {
+				return choiceValue{to: &c.DBConnection, choices: []string{DBExternal, DBEmbedded}, aliases: map[string]string{"postgresql": DBExternal}}
+			}},
+		{"DATABASE_URL", "", "postgres://user:password@host:port/name, in place of DB_HOST and its like",
+			func(c *Config) value { return secretValue{&c.DatabaseURL} }},
+		{"DB_HOST", "", "host of the external Postgres, or the folder of its socket",
+			func(c *Config) value { return textValue{&c.DBHost} }},
+		{"DB_PORT", "5432", "its port",
+			func(c *Config) value { return numberValue{&c.DBPort, 1, 65535} }},
+		{"DB_DATABASE", "openhands", "its database",
+			func(c *Config) value { return textValue{&c.DBDatabase} }},
+		{"DB_USERNAME", "openhands", "its account",
+			func(c *Config) value { return textValue{&c.DBUsername} }},
+		{"DB_PASSWORD", "", "the account's password",
+			func(c *Config) value { return secretValue{&c.DBPassword} }},
+		{"DB_SSLMODE", "prefer", "disable, allow, prefer, require, verify-ca or verify-full",
+			func(c *Config) value {
+				return choiceValue{to: &c.DBSSLMode, choices: sslModes()}
+			}},
+		{"DB_POOL_SIZE", "20", "most open connections",
+			func(c *Config) value { return numberValue{&c.DBPoolSize, 3, 1000} }},
+
+		{"STORAGE_BACKEND", StorageDatabase, "database, or file: anonymous use keeps the upstream's own settings files",
+			func(c *Config) value {
+				return choiceValue{to: &c.StorageBackend, choices: []string{StorageDatabase, StorageFile}}
+			}},
+		{"FILE_STORE", "local", "kind of blob store; local in this version",
+			func(c *Config) value {
+				return choiceValue{to: &c.FileStore, choices: []string{"local"}, later: []string{"s3"}}
+			}},
+		{"FILE_STORE_PATH", "", "folder of the local blob store; by default files in DATA_DIR",
+			func(c *Config) value { return textValue{&c.FileStorePath} }},
+
+		{"JWT_SECRET", "", "signs access tokens; at least 32 bytes; made in DATA_DIR when the database is embedded",
+			func(c *Config) value { return secretValue{&c.JWTSecret} }},
+		{"JWT_SECRET_PREVIOUS", "", "secrets that still verify while JWT_SECRET is changed",
+			func(c *Config) value { return secretsValue{&c.JWTSecretPrevious} }},
+		{"JWT_LIFETIME", "1h", "how long an access token is good",
+			func(c *Config) value { return spanValue{&c.JWTLifetime, time.Minute, 30 * day} }},
+		{"SESSION_LIFETIME", "720h", "longest life of a browser session",
+			func(c *Config) value { return spanValue{&c.SessionLifetime, 5 * time.Minute, 366 * day} }},
+		{"SESSION_IDLE", "168h", "a browser session ends when it was not used for so long",
+			func(c *Config) value { return spanValue{&c.SessionIdle, time.Minute, 366 * day} }},
+		{"REGISTRATION", RegistrationInvite, "who may make an account: open, invite or closed",
+			func(c *Config) value {
+				return choiceValue{to: &c.Registration, choices: []string{RegistrationOpen, RegistrationInvite, RegistrationClosed}}
+			}},
+		{"ANONYMOUS_MODE", AnonymousOff, "off or passthrough: the start value for those without credentials",
+			func(c *Config) value {
+				return choiceValue{to: &c.AnonymousMode, choices: []string{AnonymousOff, AnonymousPassthrough}}
+			}},
+
+		{"SERVE_FRONTEND", "true", "serve the Canvas UI",
+			func(c *Config) value { return switchValue{&c.ServeFrontend} }},
+		{"FRONTEND_DIR", "", "build folder of the Canvas UI",
+			func(c *Config) value { return textValue{&c.FrontendDir} }},
+
+		{"UPSTREAM_URL", "", "origin of the agent-server, such as http://127.0.0.1:8000",
+			func(c *Config) value { return originValue{&c.UpstreamURL} }},
+		{"UPSTREAM_API_KEY", "", "the agent-server's session API key; at least 16 bytes",
+			func(c *Config) value { return secretValue{&c.UpstreamAPIKey} }},
+		{"UPSTREAM_WORKSPACE_ROOT", "", "folder on the agent-server's host below which all teams work",
+			func(c *Config) value { return textValue{&c.UpstreamWorkspaceRoot} }},
+		{"UPSTREAM_WORKSPACE_MOUNT", "", "the same folder as seen from here, when it is mounted here",
+			func(c *Config) value { return textValue{&c.UpstreamWorkspaceMount} }},
+
+		{"TRUSTED_PROXIES", "", "networks of proxies whose X-Forwarded-* headers count",
+			func(c *Config) value { return networksValue{to: &c.TrustedProxies} }},
+		{"EGRESS_ALLOW", "", "networks that URLs given by users may reach beyond the public ones",
+			func(c *Config) value { return networksValue{to: &c.EgressAllow, wide: true} }},
+
+		{"OPERATOR_LLM_MODEL", "", "a model for everybody, such as openai/gpt-5.6",
+			func(c *Config) value { return textValue{&c.OperatorLLMModel} }},
+		{"OPERATOR_LLM_BASE_URL", "", "where that model answers",
+			func(c *Config) value { return urlValue{&c.OperatorLLMBaseURL} }},
+		{"OPERATOR_LLM_API_KEY", "", "that model's key, which no user sees",
+			func(c *Config) value { return secretValue{&c.OperatorLLMAPIKey} }},
+	}
+}
+
+// secret says whether the value must never be shown, and may come from a file (NAME_FILE).
+func (o option) secret() bool {
+	switch o.bind(new(Config)).(type) {
+	case secretValue, secretsValue:
+		return true
+	}
+	return false
+}
+
+// numeric says whether a YAML number reads as what was meant.
+func (o option) numeric() bool {
+	switch o.bind(new(Config)).(type) {
+	case numberValue, spanValue:
+		return true
+	}
+	return false
+}
+
+// plural says whether the value is a list.
+func (o option) plural() bool {
+	switch o.bind(new(Config)).(type) {
+	case secretsValue, networksValue:
+		return true
+	}
+	return false
+}
