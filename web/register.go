@@ -1,0 +1,49 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+)
+
+var errRegistrationClosed = problem.New(http.StatusForbidden, "REGISTRATION_CLOSED")
+
+// RegisterPage shows the form where registration is open, and says whom to ask where it is not.
+func (p *Pages) RegisterPage(c echo.Context) error {
+	v := view{Title: "Create an account", Form: form{Return: SafeReturn(c.QueryParam("return"))}}
+	if p.cfg.Registration != auth.RegistrationOpen {
+		return p.again(c, "message", v, errRegistrationClosed)
+	}
+	return p.render(c, http.StatusOK, "register", v)
+}
+
+// Register makes the account with its personal team and signs its owner in.
+func (p *Pages) Register(c echo.Context) error {
+	in, password, err := formOf(c)
+	v := view{Title: "Create an account", Form: in}
+	if p.cfg.Registration != auth.RegistrationOpen {
+		return p.again(c, "message", v, errRegistrationClosed)
+	}
+	if err != nil {
+		return p.again(c, "register", v, err)
+	}
+	user, err := p.cfg.Auth.Register(c.Request().Context(), in.registration(password))
+	if err != nil {
+		return p.again(c, "register", v, err)
+	}
+	return p.admit(c, user)
+}
+
+// admit signs in somebody whose account was just made. When that fails the account is there all the same: they sign in.
+func (p *Pages) admit(c echo.Context, user auth.User) error {
+	to := SafeReturn(c.FormValue("return"))
+	cookie, expires, err := p.cfg.Auth.OpenBrowserFor(c.Request().Context(), user.ID, p.client(c))
+	if err != nil {
+		p.cfg.Log.ErrorContext(c.Request().Context(), "no session for a new account", "user", user.ID, "error", err)
+		return p.leave(c, "/account/login")
+	}
+	return p.welcome(c, cookie, expires, to)
+}
