@@ -100,8 +100,6 @@ type Config struct {
 	UpstreamAPIKey Secret
 	// UpstreamWorkspaceRoot is the folder on the upstream's host below which all teams work.
 	UpstreamWorkspaceRoot string
-	// UpstreamWorkspaceMount is the same folder as seen from here; empty when it is not mounted here.
-	UpstreamWorkspaceMount string
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers count.
 	TrustedProxies []netip.Prefix

@@ -28,6 +28,7 @@ func laters() []later {
 		{name: "RATE_LIMITS", off: off},
 		{name: "REQUIRE_VERIFIED", off: off},
 		{name: "SMTP_URL", secret: true},
+		{name: "UPSTREAM_WORKSPACE_MOUNT"},
 		{name: "VAULT_KEYSET", secret: true},
 	}
 }

@@ -89,8 +89,6 @@ func options() []option {
 			func(c *Config) value { return secretValue{&c.UpstreamAPIKey} }},
 		{"UPSTREAM_WORKSPACE_ROOT", "", "folder on the agent-server's host below which all teams work",
 			func(c *Config) value { return textValue{&c.UpstreamWorkspaceRoot} }},
-		{"UPSTREAM_WORKSPACE_MOUNT", "", "the same folder as seen from here, when it is mounted here",
-			func(c *Config) value { return textValue{&c.UpstreamWorkspaceMount} }},
 
 		{"TRUSTED_PROXIES", "", "networks of proxies whose X-Forwarded-* headers count",
 			func(c *Config) value { return networksValue{to: &c.TrustedProxies} }},

@@ -54,7 +54,7 @@ func TestBadValuesAreRefusedWithWhatToDo(t *testing.T) {
 		{"UPSTREAM_WORKSPACE_ROOT=/", "UPSTREAM_WORKSPACE_ROOT", "other than /"},
 		{"UPSTREAM_WORKSPACE_ROOT=/srv/../etc", "UPSTREAM_WORKSPACE_ROOT", "absolute"},
 		{"UPSTREAM_WORKSPACE_ROOT=/srv/ws/", "UPSTREAM_WORKSPACE_ROOT", "trailing"},
-		{"UPSTREAM_WORKSPACE_MOUNT=/nonexistent", "UPSTREAM_WORKSPACE_MOUNT", "exists"},
+		{"UPSTREAM_WORKSPACE_MOUNT=/nonexistent", "UPSTREAM_WORKSPACE_MOUNT", "not available in this version"},
 		{"TRUSTED_PROXIES=10.1.2.3/8", "TRUSTED_PROXIES", "10.0.0.0/8"},
 		{"TRUSTED_PROXIES=0.0.0.0/0", "TRUSTED_PROXIES", "every address"},
 		{"TRUSTED_PROXIES=proxy.local", "TRUSTED_PROXIES", "10.0.0.0/8"},

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/config"
+	"github.com/openhands-saas/openhands-saas/internal/egress"
+	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
+	"github.com/openhands-saas/openhands-saas/tenancy"
+	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
+	"github.com/openhands-saas/openhands-saas/tenancy/vault"
+	"github.com/openhands-saas/openhands-saas/web"
+)
+
+// composeTenants makes the services that need only the database, from the bottom row to the top, and wires their hooks.
+func (a *App) composeTenants() error {
+	var err error
+	if a.secret, err = signingSecret(a.cfg); err != nil {
+		return err
+	}
+	a.teams = tenancy.New(a.db())
+	a.auth = auth.New(a.authConfig())
+	a.mode = tenancy.NewAnonymous(a.db(), a.cfg.Anonymous(), a.cfg.StorageBackend == config.StorageFile)
+	a.objects = conversation.New(a.db(), conversation.Options{Lease: agentserver.CreateTimeout + time.Minute})
+	return nil
+}
+
+// composeProxy makes the way to the upstream. It does not contact it.
+func (a *App) composeProxy() error {
+	var err error
+	if a.dialect, err = agentserver.New(a.dialectConfig()); err != nil {
+		return err
+	}
+	if a.engine, err = a.newEngine(); err != nil {
+		return err
+	}
+	a.dialect.Attach(a.engine)
+	return nil
+}
+
+// signingSecret is JWT_SECRET, or with an embedded database the one that was made once in the data folder.
+func signingSecret(cfg *config.Config) (config.Secret, error) {
+	if cfg.JWTSecret != "" {
+		return cfg.JWTSecret, nil
+	}
+	return config.SecretFile(cfg.DataDir)
+}
+
+func (a *App) authConfig() auth.Config {
+	previous := make([][]byte, len(a.cfg.JWTSecretPrevious))
+	for i, secret := range a.cfg.JWTSecretPrevious {
+		previous[i] = []byte(secret.Reveal())
+	}
+	return auth.Config{
+		DB:              a.db(),
+		JWTSecret:       []byte(a.secret.Reveal()),
+		PreviousSecrets: previous,
+		JWTLifetime:     a.cfg.JWTLifetime,
+		SessionLifetime: a.cfg.SessionLifetime,
+		SessionIdle:     a.cfg.SessionIdle,
+		Registration:    a.cfg.Registration,
+		Hooks: auth.Hooks{UserCreated: func(ctx context.Context, tx *postgres.Tx, u auth.User, teamName string) error {
+			return a.teams.CreatePersonal(ctx, tx, u, teamName)
+		}},
+	}
+}
+
+func (a *App) dialectConfig() agentserver.Config {
+	frontend := a.cfg.FrontendDir
+	if !a.cfg.ServeFrontend {
+		frontend = ""
+	}
+	return agentserver.Config{
+		Conversations: a.objects,
+		Preferences:   vault.New(a.db()),
+		Egress:        &egress.Policy{Allow: a.cfg.EgressAllow},
+		WorkspaceRoot: a.cfg.UpstreamWorkspaceRoot,
+		OperatorModel: agentserver.OperatorModel{
+			Model:   a.cfg.OperatorLLMModel,
+			BaseURL: a.cfg.OperatorLLMBaseURL,
+			APIKey:  a.cfg.OperatorLLMAPIKey.Reveal(),
+		},
+		AnonymousFiles: a.cfg.StorageBackend == config.StorageFile,
+		FrontendDir:    frontend,
+		Head:           web.OverlayHead,
+		Log:            a.log,
+	}
+}
+
+func (a *App) newEngine() (*proxy.Engine, error) {
+	upstream, err := url.Parse(a.cfg.UpstreamURL)
+	if err != nil {
+		return nil, err
+	}
+	return proxy.New(proxy.Config{
+		Upstream:       upstream,
+		Key:            a.cfg.UpstreamAPIKey.Reveal(),
+		Secrets:        a.maskedSecrets(),
+		Operations:     a.dialect.Operations(),
+		Gate:           a.gate(),
+		Objects:        a.objects,
+		Events:         a.db().Bus,
+		Fallback:       a.dialect.UI(),
+		Origins:        a.origins(),
+		TrustedProxies: a.cfg.TrustedProxies,
+		Log:            a.log,
+	})
+}
+
+// maskedSecrets are the values that no client may ever receive, whatever an agent prints.
+func (a *App) maskedSecrets() []string {
+	if a.cfg.OperatorLLMAPIKey == "" {
+		return nil
+	}
+	return []string{a.cfg.OperatorLLMAPIKey.Reveal()}
+}
+
+// origins are what a browser may say that our own pages come from, beside the host that it asked.
+func (a *App) origins() []string {
+	if a.cfg.PublicURL == "" {
+		return nil
+	}
+	return []string{a.cfg.PublicURL}
+}
+
+func (a *App) gate() *tenancy.Gate {
+	return tenancy.NewGate(a.auth, a.teams, a.mode, a.cookieName())
+}
+
+func (a *App) cookieName() string { return auth.CookieName(a.cfg.Secure()) }
+
+// trusts says whether address is a proxy whose forwarding headers are believed.
+func (a *App) trusts(address netip.Addr) bool {
+	for _, network := range a.cfg.TrustedProxies {
+		if network.Contains(address) {
+			return true
+		}
+	}
+	return false
+}

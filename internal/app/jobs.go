@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/openhands-saas/openhands-saas/proxy"
+)
+
+// The pauses between two runs of a job.
+const (
+	reconcilePause = 15 * time.Second
+	upstreamPause  = 5 * time.Second
+)
+
+// startJobs starts what goes on beside requests; all of it ends with ctx.
+func (a *App) startJobs(ctx context.Context) {
+	a.jobs.Go(func() { a.watchUpstream(ctx) })
+	a.jobs.Go(func() { every(ctx, reconcilePause, a.reconcile) })
+	a.jobs.Go(func() { a.adoptWhenFirstOn(ctx) })
+}
+
+// every calls run now and after each pause, until ctx ends.
+func every(ctx context.Context, pause time.Duration, run func(context.Context)) {
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		run(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// reconcile settles reservations whose create was cut off, by asking the upstream what became of them.
+func (a *App) reconcile(ctx context.Context) {
+	settled, err := a.dialect.Reconcile(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("reservations could not be settled; the next run tries again", "error", err)
+	}
+	if settled > 0 {
+		a.log.Info("reservations settled with the upstream", "count", settled)
+	}
+}
+
+// watchUpstream logs which upstream answers, and each change of that.
+func (a *App) watchUpstream(ctx context.Context) {
+	last := "?"
+	every(ctx, upstreamPause, func(ctx context.Context) {
+		version, err := a.upstreamVersion(ctx)
+		if version == last || ctx.Err() != nil {
+			return
+		}
+		last = version
+		if err != nil {
+			a.log.Warn("the upstream does not answer; pages and accounts work, conversations do not", "upstream", a.cfg.UpstreamURL, "error", err)
+			return
+		}
+		a.log.Info("the upstream answers", "upstream", a.cfg.UpstreamURL, "version", version)
+	})
+}
+
+func (a *App) upstreamVersion(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	reply, err := a.engine.Call(ctx, nil, proxy.Outgoing{Method: "GET", Path: "/server_info"})
+	if err != nil {
+		return "", err
+	}
+	var info struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(reply.Body, &info); err != nil {
+		return "", err
+	}
+	return info.Version, nil
+}

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+)
+
+// errorHandler is the one place where an error of our own routes becomes an answer.
+func errorHandler(log *slog.Logger) echo.HTTPErrorHandler {
+	return func(err error, c echo.Context) {
+		if c.Response().Committed {
+			return
+		}
+		p := problem.Of(translate(err))
+		if p.Status >= http.StatusInternalServerError {
+			log.Error("request failed", "method", c.Request().Method, "path", c.Path(), "status", p.Status, "error", err)
+		}
+		problem.Write(c.Response(), p)
+	}
+}
+
+// translate turns what lower layers say into problems: rights, the database's absence, and echo's own errors.
+func translate(err error) error {
+	switch {
+	case errors.Is(err, access.ErrHidden):
+		return problem.NotFound
+	case errors.Is(err, access.ErrForbidden):
+		return problem.Forbidden
+	}
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return fromEcho(he)
+	}
+	return postgres.Problem(err)
+}
+
+// fromEcho keeps echo's status; its own texts are the framework's words for 404 and 405, which are FastAPI's too.
+func fromEcho(he *echo.HTTPError) error {
+	if inner, ok := errors.AsType[*problem.Error](he.Internal); ok {
+		return inner
+	}
+	return problem.New(he.Code, fmt.Sprint(he.Message)).Because(he.Internal)
+}

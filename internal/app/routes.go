@@ -1,0 +1,91 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/openhands-saas/openhands-saas/auth/authhttp"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/tenancy/teamhttp"
+	"github.com/openhands-saas/openhands-saas/web"
+)
+
+// routes are all that is ours, on one page. What is not here goes to the proxy, whose table is proxy/agentserver/routes.go.
+func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.Handlers, pages *web.Pages) {
+	// Accounts, in the contract of FastAPI-Users.
+	e.POST("/api/auth/register", accounts.Register)
+	e.POST("/api/auth/register-with-team", accounts.RegisterWithTeam)
+	e.POST("/api/auth/jwt/login", accounts.Login)
+	e.POST("/api/auth/jwt/logout", accounts.Logout)
+	e.POST("/api/auth/cookie/login", accounts.CookieLogin)
+	e.POST("/api/auth/cookie/logout", accounts.CookieLogout)
+	e.POST("/api/auth/logout", accounts.LogoutAny)
+	e.GET("/api/auth/users/me", accounts.Me)
+	e.GET("/api/users/me", accounts.Me)
+
+	// Teams. Both forms of each path answer, without a redirect.
+	both(e, http.MethodGet, "/api/teams", teams.List)
+	both(e, http.MethodPost, "/api/teams", teams.Create)
+	both(e, http.MethodGet, "/api/teams/:team_id", teams.Get)
+	both(e, http.MethodPost, "/api/teams/:team_id/members", teams.AddMember)
+
+	// Pages for people.
+	e.GET("/account/login", pages.LoginPage)
+	e.POST("/account/login", pages.Login)
+	e.GET("/account/register", pages.RegisterPage)
+	e.POST("/account/register", pages.Register)
+	e.GET("/account/setup/:token", pages.SetupPage)
+	e.POST("/account/setup/:token", pages.Setup)
+	e.POST("/account/logout", pages.Logout)
+	e.GET("/account/assets/*", pages.Asset)
+
+	// For machines that watch us.
+	e.GET("/healthz", a.healthz)
+	e.GET("/readyz", a.readyz)
+	e.GET("/alive", a.healthz)
+	e.GET("/health", a.healthz)
+	e.GET("/ready", a.readyz)
+}
+
+// both registers a path with and without a trailing slash.
+func both(e *echo.Echo, method, path string, h echo.HandlerFunc) {
+	e.Add(method, path, h)
+	e.Add(method, path+"/", h)
+}
+
+// ours are the prefixes that never reach the proxy, even where no route matches: a typing error in a path of ours must not be
+// asked of the upstream.
+var ours = []string{"/api/auth", "/api/users", "/api/teams", "/account", "/healthz", "/readyz", "/alive", "/health", "/ready"}
+
+// isOurs decides between our routes and the proxy. The workspace session is the upstream's, though its path looks like ours.
+func isOurs(path string) bool {
+	if path == "/api/auth/workspace-session" {
+		return false
+	}
+	for _, prefix := range ours {
+		if path == prefix || strings.HasPrefix(path, prefix+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// handler splits requests before echo sees them: the proxy must get the raw writer (echo loses a status behind a 1xx) and
+// the raw target.
+func (a *App) handler() http.Handler {
+	own := a.ownHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isOurs(r.URL.EscapedPath()) {
+			a.engine.ServeHTTP(w, r)
+			return
+		}
+		if _, err := proxy.ParseTarget(r.RequestURI); err != nil {
+			problem.Write(w, err)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})
+}
