@@ -1,0 +1,109 @@
+package agentserver_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+func TestCreateRefusesWhatWidensPower(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	llm := func(name string, v any) map[string]any {
+		return map[string]any{"agent_settings": map[string]any{"llm": map[string]any{"model": "openai/x", "api_key": "sk-x", name: v}}}
+	}
+	settings := func(name string, v any) map[string]any {
+		return map[string]any{"agent_settings": map[string]any{name: v}}
+	}
+	agent := func(name string, v any) map[string]any {
+		return map[string]any{"agent": map[string]any{"kind": "Agent", name: v}}
+	}
+	dir := func(v any) map[string]any { return map[string]any{"workspace": map[string]any{"working_dir": v}} }
+	stdio := map[string]any{"x": map[string]any{"command": "id"}}
+	for name, c := range map[string]struct {
+		body map[string]any
+		loc  string
+	}{
+		"another team's folder":       {dir(w.root("bob") + "/x"), "body workspace working_dir"},
+		"a folder of the host":        {dir("/etc"), "body workspace working_dir"},
+		"the root of all":             {dir("/"), "body workspace working_dir"},
+		"a sibling with the prefix":   {dir(w.root("ann") + "x"), "body workspace working_dir"},
+		"dots":                        {dir(w.root("ann") + "/../" + w.gate["bob"].CurrentTeam.String()), "body workspace working_dir"},
+		"dots that stay":              {dir(w.root("ann") + "/a/../b"), "body workspace working_dir"},
+		"a NUL":                       {dir(w.root("ann") + "/a\x00"), "body workspace working_dir"},
+		"another workspace":           {map[string]any{"workspace": map[string]any{"kind": "RemoteWorkspace"}}, "body workspace kind"},
+		"ACP settings":                {settings("agent_kind", "acp"), "body agent_settings agent_kind"},
+		"an ACP agent":                {map[string]any{"agent": map[string]any{"kind": "ACPAgent", "acp_command": []any{"sh"}}}, "body agent kind"},
+		"an agent without a kind":     {map[string]any{"agent": map[string]any{"llm": map[string]any{}}}, "body agent kind"},
+		"MCP servers":                 {settings("mcp_config", stdio), "body agent_settings mcp_config"},
+		"an agent's MCP servers":      {agent("mcp_config", stdio), "body agent mcp_config"},
+		"a skill's MCP servers":       {settings("agent_context", map[string]any{"skills": []any{map[string]any{"name": "x", "mcp_tools": stdio}}}), "body agent_settings agent_context skills 0 mcp_tools"},
+		"a prompt of the host":        {agent("system_prompt_filename", "/etc/passwd"), "body agent system_prompt_filename"},
+		"a policy of the host":        {agent("security_policy_filename", "/etc/passwd"), "body agent security_policy_filename"},
+		"a critic":                    {agent("critic", map[string]any{"kind": "APIBasedCritic", "server_url": "http://203.0.113.1"}), "body agent critic"},
+		"a critic by settings":        {settings("verification", map[string]any{"critic_enabled": true}), "body agent_settings verification critic_enabled"},
+		"a condenser of parts":        {agent("condenser", map[string]any{"kind": "PipelineCondenser"}), "body agent condenser kind"},
+		"another team's tool":         {settings("tools", []any{map[string]any{"name": "their_tool"}}), "body agent_settings tools 0 name"},
+		"a tool's parameters":         {settings("tools", []any{map[string]any{"name": "terminal", "params": map[string]any{"shell_path": "/bin/x"}}}), "body agent_settings tools 0 params shell_path"},
+		"a plan elsewhere":            {settings("tools", []any{map[string]any{"name": "planning_file_editor", "params": map[string]any{"plan_path": "/etc/x"}}}), "body agent_settings tools 0 params plan_path"},
+		"plugins":                     {map[string]any{"plugins": []any{map[string]any{"source": "github:a/b"}}}, "body plugins"},
+		"an agent profile":            {map[string]any{"agent_profile_id": uuid.NewString()}, "body agent_profile_id"},
+		"secrets in the context":      {settings("agent_context", map[string]any{"secrets": map[string]any{"A": "b"}}), "body agent_settings agent_context secrets"},
+		"marketplaces":                {settings("agent_context", map[string]any{"registered_marketplaces": []any{map[string]any{"source": "x"}}}), "body agent_settings agent_context registered_marketplaces"},
+		"a secret from elsewhere":     {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "LookupSecret", "url": "http://169.254.169.254/"}}}, "body secrets A url"},
+		"a secret without a kind":     {map[string]any{"secrets": map[string]any{"A": map[string]any{"url": "http://169.254.169.254/"}}}, "body secrets A url"},
+		"a secret by a climbing path": {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "LookupSecret", "url": "/api/settings/secrets/../../conversations"}}}, "body secrets A url"},
+		"another kind of secret":      {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "EnvSecret"}}}, "body secrets A kind"},
+		"a sealed secret":             {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "StaticSecret", "value": "gAAAAABx"}}}, "body secrets A value"},
+		"a sealed key":                {llm("api_key", "gAAAAABx"), "body agent_settings llm api_key"},
+		"a sealed key after a blank":  {llm("api_key", " gAAAAABx"), "body agent_settings llm api_key"},
+		"a sealed key elsewhere":      {llm("aws_secret_access_key", "gAAAAABx"), "body agent_settings llm aws_secret_access_key"},
+		"an inner address":            {llm("base_url", "http://127.0.0.1:9"), "body agent_settings llm base_url"},
+		"a metadata address":          {llm("base_url", "http://169.254.169.254/"), "body agent_settings llm base_url"},
+		"headers":                     {llm("extra_headers", map[string]any{"A": "b"}), "body agent_settings llm extra_headers"},
+		"an extra body":               {llm("litellm_extra_body", map[string]any{"a": "b"}), "body agent_settings llm litellm_extra_body"},
+		"a subscription":              {llm("auth_type", "subscription"), "body agent_settings llm auth_type"},
+		"a connection":                {llm("provider_connection_id", "x"), "body agent_settings llm provider_connection_id"},
+		"a profile of the cloud":      {llm("aws_profile_name", "default"), "body agent_settings llm aws_profile_name"},
+		"a role of the cloud":         {llm("aws_role_name", "r"), "body agent_settings llm aws_role_name"},
+		"an endpoint of the cloud":    {llm("aws_bedrock_runtime_endpoint", "http://127.0.0.1"), "body agent_settings llm aws_bedrock_runtime_endpoint"},
+		"a region that is a host":     {llm("aws_region_name", "evil.example/"), "body agent_settings llm aws_region_name"},
+		"an address as a model":       {llm("model", "huggingface/http://127.0.0.1"), "body agent_settings llm model"},
+		"a model by host identity":    {llm("model", "vertex_ai/gemini"), "body agent_settings llm model"},
+		"a bare model of a cloud":     {llm("model", "anthropic.claude-3"), "body agent_settings llm model"},
+		"a model of the host":         {llm("model", "ollama/llama3"), "body agent_settings llm base_url"},
+		"cloud without its keys":      {llm("model", "bedrock/x"), "body agent_settings llm aws_access_key_id"},
+		"a model without a key":       {settings("llm", map[string]any{"model": "openai/other"}), "body agent_settings llm api_key"},
+		"the operator's key sent off": {settings("llm", map[string]any{"model": "openai/house", "base_url": "http://203.0.113.66/"}), "body agent_settings llm api_key"},
+		"no end":                      {map[string]any{"max_iterations": 1000000}, "body max_iterations"},
+		"a system message":            {map[string]any{"initial_message": map[string]any{"role": "system", "content": []any{}}}, "body initial_message role"},
+		"a file as an image":          {map[string]any{"initial_message": map[string]any{"content": []any{map[string]any{"type": "image", "image_urls": []any{"file:///etc/passwd"}}}}}, "body initial_message content 0 image_urls 0"},
+		"another policy":              {map[string]any{"confirmation_policy": map[string]any{"kind": "x"}}, "body confirmation_policy kind"},
+		"an analyzer that calls":      {map[string]any{"security_analyzer": map[string]any{"kind": "GraySwanAnalyzer"}}, "body security_analyzer kind"},
+		"an id in braces":             {map[string]any{"conversation_id": "{" + uuid.NewString() + "}"}, "body conversation_id"},
+		"an unknown parent":           {map[string]any{"parent_conversation_id": uuid.NewString()}, "body parent_conversation_id"},
+		"nothing to run":              {map[string]any{"agent_settings": nil}, "body agent_settings"},
+	} {
+		a := w.ask("ann", "POST", conversationsPath, startBody(c.body))
+		if a.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: status %d %s, want 422", name, a.status, a.body)
+			continue
+		}
+		var places []string
+		for _, fault := range parsed[struct{ Detail []struct{ Loc []any } }](t, a.body).Detail {
+			places = append(places, strings.Trim(fmt.Sprint(fault.Loc), "[]"))
+		}
+		if len(places) != 1 || places[0] != c.loc {
+			t.Errorf("%s: faults at %v, want at %s", name, places, c.loc)
+		}
+		if strings.Contains(a.body, "gAAAA") || strings.Contains(a.body, "sk-x") {
+			t.Errorf("%s: the answer repeats a secret: %s", name, a.body)
+		}
+	}
+	if got := len(w.upstream.arrived("/")); got != 0 {
+		t.Errorf("%d requests reached the upstream, want none", got)
+	}
+}

@@ -1,0 +1,102 @@
+package agentserver
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/proxy"
+)
+
+// savedSecret is a reference to a secret that was saved before: what a conversation calls it, and the name it was saved under.
+type savedSecret struct {
+	as, name    string
+	description any
+}
+
+// secrets keeps what is given in clear. A reference to a saved secret is noted, for fillSaved; any other reference is refused:
+// the server would call the address with the given headers.
+func secrets(s *sanitizer, loc []any, v any) (any, bool) {
+	return dictionary(500, secret)(s, loc, v)
+}
+
+func secret(s *sanitizer, loc []any, v any) (any, bool) {
+	if clear, isString := v.(string); isString { // accepted by upstream where secrets are added later
+		v = map[string]any{"kind": "StaticSecret", "value": clear}
+	}
+	in, isObject := v.(map[string]any)
+	if !isObject {
+		s.fault("dict_type", loc, "Input should be a valid dictionary")
+		return nil, false
+	}
+	kind, _ := in["kind"].(string)
+	switch {
+	case kind == "LookupSecret" || kind == "" && in["url"] != nil:
+		s.lookup(loc, in)
+		return nil, false
+	case kind == "StaticSecret" || kind == "":
+		out := s.members(loc, in, rules{"value": text(1_000_000), "description": text(10_000)})
+		out["kind"] = "StaticSecret"
+		return out, true
+	}
+	s.fault("literal_error", at(loc, "kind"), "Input should be 'StaticSecret'")
+	return nil, false
+}
+
+func (s *sanitizer) lookup(loc []any, in map[string]any) {
+	name, ours := s.savedName(in["url"])
+	if !ours {
+		s.refuse(at(loc, "url"), "The server does not look secrets up elsewhere. Give the value (kind StaticSecret).")
+		return
+	}
+	as, _ := loc[len(loc)-1].(string)
+	description, _ := text(10_000)(s, at(loc, "description"), in["description"])
+	s.saved = append(s.saved, savedSecret{as: as, name: name, description: description})
+}
+
+// savedName recognises the address of a secret saved with us: relative, or with the host that the client called.
+func (s *sanitizer) savedName(v any) (string, bool) {
+	address, _ := v.(string)
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil || u.Host != "" && !strings.EqualFold(u.Host, s.host) || u.Host == "" && u.Scheme != "" {
+		return "", false
+	}
+	name, below := strings.CutPrefix(u.Path, secretsPath+"/")
+	return name, below && name != "" && !strings.Contains(name, "/")
+}
+
+// fillSaved puts values in the place of references. Only the anonymous tenant with files of its own has saved secrets; for
+// everybody else a reference is left out, as there is nothing behind it.
+func (d *Dialect) fillSaved(x *proxy.Exchange, body map[string]any, saved []savedSecret) error {
+	given, present := body["secrets"].(map[string]any)
+	if !present || !d.usesFiles(x) {
+		return nil
+	}
+	for _, s := range saved {
+		reply, err := x.Fetch(x.Request.Context(), proxy.Outgoing{
+			Method: http.MethodGet, Path: secretsPath + "/" + url.PathEscape(s.name), Query: url.Values{},
+		})
+		if err != nil {
+			return err
+		}
+		if reply.Status == http.StatusOK {
+			given[s.as] = map[string]any{"kind": "StaticSecret", "value": string(reply.Body), "description": s.description}
+		}
+	}
+	return nil
+}
+
+// noTokens refuses sealed tokens wherever a secret may stand: in agents, their models and the conversation's secrets.
+func (s *sanitizer) noTokens(loc []any, body map[string]any) {
+	for _, name := range []string{"agent", "agent_settings", "llm", "secrets"} {
+		if err := noTokens(at(loc, name), body[name]); err != nil {
+			s.faults = append(s.faults, faultsOf(err)...)
+		}
+	}
+}
+
+func faultsOf(err error) []problem.Field {
+	faults, _ := problem.Of(err).Detail.([]problem.Field)
+	return faults
+}

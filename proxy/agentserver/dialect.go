@@ -1,0 +1,95 @@
+// Package agentserver is the dialect of the agent-server generation of the upstream: the one table of its operations
+// (routes.go), what is done with the body and the answer of each, and the Canvas UI in front of it.
+//
+// It never decides who somebody is (the engine's gate does) and never keeps state of its own beyond small caches: conversations
+// belong to tenancy/conversation, preferences to tenancy/vault. Its key idea: whatever a client may send is named in an
+// allow-list and encoded anew, whatever the upstream says is narrowed to the caller's team, and an operation that is not in the
+// table does not exist.
+package agentserver
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"log/slog"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/internal/egress"
+	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
+	"github.com/openhands-saas/openhands-saas/tenancy/vault"
+)
+
+// OperatorModel is the model that the operator gives to everyone. Its key is never shown to anybody.
+type OperatorModel struct {
+	Model   string
+	BaseURL string
+	APIKey  string
+}
+
+// Config is all that the dialect needs. Fields without a comment are required.
+type Config struct {
+	Conversations *conversation.Service
+	Preferences   *vault.Preferences
+	Egress        *egress.Policy
+
+	WorkspaceRoot  string                           // the host folder, as the upstream sees it, that holds all teams' folders
+	OperatorModel  OperatorModel                    // optional: no model means that users bring their own
+	AnonymousFiles bool                             // anonymous callers use the upstream's own settings files
+	FrontendDir    string                           // the Canvas build; empty: no UI
+	Head           func(nonce string) template.HTML // optional: what the overlay puts into the page's head
+	Log            *slog.Logger                     // optional
+}
+
+// Dialect answers the operations of one upstream. Make it with New, build the engine from Operations, then Attach the engine.
+type Dialect struct {
+	config  Config
+	log     *slog.Logger
+	engine  *proxy.Engine
+	homes   sync.Map // team id → struct{}: whose project folder is known to exist
+	schemas schemas
+	canvas  *canvas // nil without a UI
+}
+
+// New checks the configuration.
+func New(c Config) (*Dialect, error) {
+	if c.Conversations == nil || c.Preferences == nil || c.Egress == nil {
+		return nil, errors.New("agentserver: Conversations, Preferences and Egress are required")
+	}
+	if !path.IsAbs(c.WorkspaceRoot) || path.Clean(c.WorkspaceRoot) != c.WorkspaceRoot || c.WorkspaceRoot == "/" {
+		return nil, errors.New("agentserver: the workspace root must be an absolute, clean path other than /")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	ui, err := openCanvas(c.FrontendDir, c.Head)
+	if err != nil {
+		return nil, err
+	}
+	return &Dialect{config: c, log: c.Log, canvas: ui}, nil
+}
+
+// Attach gives the dialect the engine that was built from its operations. It must happen before the first request.
+func (d *Dialect) Attach(e *proxy.Engine) { d.engine = e }
+
+// call asks the upstream in nobody's name.
+func (d *Dialect) call(ctx context.Context, out proxy.Outgoing) (*proxy.Reply, error) {
+	if d.engine == nil {
+		return nil, errors.New("agentserver: no engine is attached")
+	}
+	return d.engine.Call(ctx, nil, out)
+}
+
+// teamRoot is the folder that a team takes for its home.
+func (d *Dialect) teamRoot(team uuid.UUID) string {
+	return path.Join(d.config.WorkspaceRoot, "teams", team.String())
+}
+
+// within says whether p is root or lies below it. Both must be clean.
+func within(root, p string) bool {
+	return p == root || strings.HasPrefix(p, root+"/")
+}

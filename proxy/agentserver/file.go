@@ -1,0 +1,110 @@
+package agentserver
+
+import (
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
+)
+
+// ownFile forwards a file or git call of a conversation. The upstream confines its path to the working directory, after it
+// resolved symbolic links; here the path only has to have one reading.
+func (d *Dialect) ownFile(x *proxy.Exchange) error {
+	if _, err := hostPath(x); err != nil {
+		return err
+	}
+	return x.Forward(d.fileCall(x, proxy.Outgoing{}))
+}
+
+// flatFile turns a call that names a host path alone into the call of the conversation whose folder holds the path, so that
+// the upstream confines it there. A path in no folder of the caller's is missing, whether it exists or not.
+func (d *Dialect) flatFile(x *proxy.Exchange) error {
+	p, err := hostPath(x)
+	if err != nil {
+		return err
+	}
+	c, err := d.holder(x, p, x.Operation.Permission)
+	if err != nil {
+		return err
+	}
+	x.Object = c.Object()
+	tail := strings.TrimPrefix(x.Target.Path, "/api")
+	return x.Forward(d.fileCall(x, proxy.Outgoing{Path: conversations + "/" + c.ID.String() + tail}))
+}
+
+// holder finds the caller's conversation whose folder holds p, in the team that p names, else in the current one.
+func (d *Dialect) holder(x *proxy.Exchange, p string, permission access.Permission) (conversation.Conversation, error) {
+	team := d.teamOf(p)
+	if _, member := x.Principal().RoleIn(team); !member {
+		team = x.Team()
+	}
+	c, err := d.config.Conversations.Containing(x.Request.Context(), x.Principal(), team, p)
+	if err != nil {
+		return c, err
+	}
+	return c, x.Principal().On(c.Object(), permission)
+}
+
+// teamOf is the team whose root holds p, or uuid.Nil.
+func (d *Dialect) teamOf(p string) uuid.UUID {
+	rest, below := strings.CutPrefix(p, path.Join(d.config.WorkspaceRoot, "teams")+"/")
+	if !below {
+		return uuid.Nil
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	id, ok := proxy.ConversationID(name)
+	if !ok || id.String() != name {
+		return uuid.Nil
+	}
+	return id
+}
+
+// fileCall bumps the conversation where it wrote.
+func (d *Dialect) fileCall(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoing {
+	if x.Operation.Permission != access.FileWrite {
+		return out
+	}
+	return d.touching(x, out)
+}
+
+// workspaceFile serves what agents wrote. It is on our own origin, so the browser must treat it as a stranger's page: without
+// cookies, storage or a referrer.
+func (d *Dialect) workspaceFile(x *proxy.Exchange) error {
+	return x.Forward(proxy.Outgoing{Edit: func(r *http.Response) error {
+		r.Header.Set("Content-Security-Policy", "sandbox allow-scripts")
+		r.Header.Set("X-Content-Type-Options", "nosniff")
+		r.Header.Set("Referrer-Policy", "no-referrer")
+		return nil
+	}})
+}
+
+// hostPath reads the query's path: one, absolute, in the one spelling.
+func hostPath(x *proxy.Exchange) (string, error) {
+	r := &queryReader{values: x.Query()}
+	p := r.one("path")
+	switch {
+	case !r.values.Has("path"):
+		r.fault("missing", "path", "Field required", nil)
+	case len(r.faults) == 0 && !canonicalPath(folder(p)):
+		r.fault("value_error", "path", "Input should be an absolute path without dot segments", nil)
+	}
+	return folder(p), r.err()
+}
+
+// folder is p without the slash that some clients put behind a folder.
+func folder(p string) string {
+	if len(p) > 1 {
+		return strings.TrimSuffix(p, "/")
+	}
+	return p
+}
+
+// canonicalPath says whether p is absolute and has no second spelling: no NUL, no empty, "." or ".." segment.
+func canonicalPath(p string) bool {
+	return path.IsAbs(p) && path.Clean(p) == p && !strings.ContainsRune(p, 0)
+}

@@ -1,0 +1,188 @@
+package agentserver
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/proxy"
+)
+
+// lent is a model with a key that the caller may use and never sees: the operator's, or one stored in the anonymous tenant's
+// files.
+type lent struct {
+	model   string
+	baseURL string
+	key     string
+}
+
+// fits says whether a request means exactly this model at this address; what is left out means it too. Only then does the key
+// go in: with any other address it would go to somebody else.
+func (l lent) fits(model, baseURL string) bool {
+	return (model == "" || model == l.model) && (baseURL == "" || sameAddress(baseURL, l.baseURL))
+}
+
+func sameAddress(a, b string) bool { return strings.TrimRight(a, "/") == strings.TrimRight(b, "/") }
+
+// fill writes the lent model into an LLM object. Nothing of the client's decides where the key goes.
+func (l lent) fill(llm map[string]any) {
+	llm["model"], llm["api_key"] = l.model, l.key
+	delete(llm, "base_url")
+	if l.baseURL != "" {
+		llm["base_url"] = l.baseURL
+	}
+	for _, elsewhere := range addresses()[1:] {
+		delete(llm, elsewhere)
+	}
+}
+
+// addresses are the members of an LLM object that say where the key goes; base_url first.
+func addresses() []string {
+	return []string{"base_url", "ollama_base_url", "aws_bedrock_runtime_endpoint"}
+}
+
+// resolveModel settles the key and the address of one LLM object of a body, in place; loc is its place there. The caller's own
+// key goes where the caller says, within the egress rules; without one only a lent model can be meant.
+func (d *Dialect) resolveModel(x *proxy.Exchange, loc []any, llm map[string]any) error {
+	if err := stringsOnly(loc, llm, "model", "api_key", "base_url"); err != nil {
+		return err
+	}
+	if err := noTokens(loc, llm); err != nil {
+		return err
+	}
+	if ownKey(llm) {
+		return d.checkAddresses(x.Request.Context(), loc, llm)
+	}
+	available, err := d.lentModels(x)
+	if err != nil {
+		return err
+	}
+	model, baseURL := trimmed(llm, "model"), trimmed(llm, "base_url")
+	for _, l := range available {
+		if l.fits(model, baseURL) {
+			l.fill(llm)
+			return nil
+		}
+	}
+	return noModel(loc, llm, available)
+}
+
+// lentModels are what this caller may use without a key, the first one being meant when nothing is said.
+func (d *Dialect) lentModels(x *proxy.Exchange) ([]lent, error) {
+	var available []lent
+	if d.usesFiles(x) {
+		stored, err := d.storedModels(x.Request.Context(), x)
+		if err != nil {
+			return nil, err
+		}
+		available = stored
+	}
+	if m := d.config.OperatorModel; m.Model != "" {
+		available = append(available, lent{model: m.Model, baseURL: m.BaseURL, key: orUnused(m.APIKey)})
+	}
+	return available, nil
+}
+
+// orUnused stands in for the key of a model that needs none: without any key the upstream would take one from its environment.
+func orUnused(key string) string {
+	if key == "" {
+		return "unused"
+	}
+	return key
+}
+
+// noModel says what to do, by what was tried.
+func noModel(loc []any, llm map[string]any, available []lent) error {
+	fault := problem.Field{Type: "value_error", Loc: at(loc, "api_key")}
+	switch {
+	case marker(trimmed(llm, "api_key")):
+		fault.Msg = "A key that is not yours is used only with its own model and address. Leave model and base_url as they were, or give an api_key of your own."
+	case len(available) > 0:
+		fault.Msg = "This model needs an api_key of your own. Without one, the model that is provided here is " + available[0].model + "."
+	default:
+		fault.Msg = "No model is provided here. Give a model and an api_key of your own, or ask the operator to set OPERATOR_LLM_MODEL."
+	}
+	return problem.Fields(fault)
+}
+
+// ownKey says whether the caller brought a credential: a key, or the pair that stands for one at Amazon.
+func ownKey(llm map[string]any) bool {
+	if key := trimmed(llm, "api_key"); key != "" && !marker(key) {
+		return true
+	}
+	provider, _, _ := strings.Cut(trimmed(llm, "model"), "/")
+	return strings.HasPrefix(provider, "bedrock") && trimmed(llm, "aws_access_key_id") != "" && trimmed(llm, "aws_secret_access_key") != ""
+}
+
+// marker says whether a key is one of the values that we showed in the place of a key.
+func marker(key string) bool {
+	return key == operatorMarker || key == storedMarker || key == hiddenKey
+}
+
+// checkAddresses lets a caller's key go to public addresses and those the operator allows.
+func (d *Dialect) checkAddresses(ctx context.Context, loc []any, llm map[string]any) error {
+	for _, name := range addresses() {
+		address := trimmed(llm, name)
+		if address == "" {
+			delete(llm, name)
+			continue
+		}
+		if err := d.config.Egress.Check(ctx, address); err != nil {
+			return placed(err, at(loc, name))
+		}
+	}
+	return nil
+}
+
+// placed gives a 422 without a place one.
+func placed(err error, loc []any) error {
+	p := problem.Of(err)
+	text, isText := p.Detail.(string)
+	if p.Status != http.StatusUnprocessableEntity || !isText {
+		return err
+	}
+	return problem.Fields(problem.Field{Type: "value_error", Loc: loc, Msg: text}).Because(p.Cause)
+}
+
+func stringsOnly(loc []any, in map[string]any, names ...string) error {
+	for _, name := range names {
+		if _, isString := in[name].(string); in[name] != nil && !isString {
+			return problem.Fields(problem.Field{Type: "string_type", Loc: at(loc, name), Msg: "Input should be a valid string"})
+		}
+	}
+	return nil
+}
+
+// upstreamToken begins every value that the upstream encrypted with its one key, for whichever team.
+const upstreamToken = "gAAAA"
+
+// noTokens refuses the upstream's encrypted values: it would decrypt any team's and send it to the given address.
+func noTokens(loc []any, v any) error {
+	switch v := v.(type) {
+	case string:
+		if strings.HasPrefix(strings.TrimSpace(v), upstreamToken) {
+			return problem.Fields(problem.Field{Type: "value_error", Loc: loc,
+				Msg: "Encrypted values are not accepted here. Give the value itself, or leave it out."})
+		}
+	case map[string]any:
+		for _, name := range sortedKeys(v) {
+			if err := noTokens(at(loc, name), v[name]); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i := range v {
+			if err := noTokens(at(loc, i), v[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trimmed is a member as a string without blanks around it; "" when it is absent or none.
+func trimmed(in map[string]any, name string) string {
+	s, _ := in[name].(string)
+	return strings.TrimSpace(s)
+}

@@ -1,0 +1,209 @@
+package agentserver
+
+import (
+	"strings"
+
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/proxy"
+)
+
+// route is one row of the table. handle is a method expression; nil leaves the row to the engine: Pass and Own forward as they
+// came, Deny answers 403.
+type route struct {
+	method     string // "WS" is a GET that must be an upgrade
+	path       string
+	permission access.Permission
+	treatment  proxy.Treatment
+	handle     func(*Dialect, *proxy.Exchange) error
+	reason     string
+}
+
+// Short names, so that the table keeps one line per operation.
+const (
+	nobody       = access.Nobody
+	readTalk     = access.ConversationRead
+	startTalk    = access.ConversationCreate
+	writeTalk    = access.ConversationWrite
+	deleteTalk   = access.ConversationDelete
+	readFile     = access.FileRead
+	writeFile    = access.FileWrite
+	readSettings = access.SettingsRead
+
+	conversations = "/api/conversations"
+	talk          = conversations + "/{conversation_id}"
+)
+
+// maxUpload is the largest file that a client may bring: it is streamed, so it costs no memory.
+const maxUpload = 2 << 30
+
+// table is every operation there is; what is not in it does not exist. The rows of settings, profiles, secrets, workspaces and
+// extensions, which we answer ourselves, come from virtualRoutes.
+func table() []route {
+	rows := []route{
+		// Conversations.
+		{"GET", conversations + "/search", readTalk, proxy.Filter, (*Dialect).searchConversations, "pages over our own rows; the upstream lists every team"},
+		{"GET", conversations + "/count", readTalk, proxy.Virtual, (*Dialect).countConversations, "the upstream counts every team"},
+		{"GET", conversations, readTalk, proxy.Filter, (*Dialect).batchConversations, "foreign ids never reach the upstream and come back as null"},
+		{"POST", conversations, startTalk, proxy.Create, (*Dialect).createConversation, "id reserved first, body encoded anew from an allow-list"},
+		{"GET", talk, readTalk, proxy.Own, (*Dialect).getConversation, "foreign ids inside the object are removed"},
+		{"PATCH", talk, writeTalk, proxy.Own, (*Dialect).patchConversation, "title and tags only"},
+		{"DELETE", talk, deleteTalk, proxy.Own, (*Dialect).deleteConversation, "the id stays its team's for ever"},
+		{"GET", talk + "/agent_final_response", readTalk, proxy.Own, nil, "the owner's text"},
+		{"POST", talk + "/run", writeTalk, proxy.Own, (*Dialect).command, "the owner's agent"},
+		{"POST", talk + "/pause", writeTalk, proxy.Own, (*Dialect).command, "the owner's agent"},
+		{"POST", talk + "/interrupt", writeTalk, proxy.Own, (*Dialect).command, "the owner's agent"},
+		{"POST", talk + "/condense", writeTalk, proxy.Own, (*Dialect).command, "the owner's history"},
+		{"POST", talk + "/ask_agent", writeTalk, proxy.Own, (*Dialect).command, "one question to the owner's model"},
+		{"POST", talk + "/navigate", writeTalk, proxy.Own, (*Dialect).navigate, "moves the head of the owner's history"},
+		{"POST", talk + "/secrets", writeTalk, proxy.Own, (*Dialect).setSecrets, "static values only: a looked-up secret makes the server fetch a URL"},
+		{"POST", talk + "/confirmation_policy", writeTalk, proxy.Own, (*Dialect).setConfirmationPolicy, "known kinds only"},
+		{"POST", talk + "/security_analyzer", writeTalk, proxy.Own, (*Dialect).setSecurityAnalyzer, "kinds without an address or a model of their own"},
+		{"POST", talk + "/switch_llm", writeTalk, proxy.Own, (*Dialect).switchModel, "the same rules for a model as at creation"},
+		{"GET", talk + "/runtime", readTalk, proxy.Own, nil, "a state, no address and no key"},
+		{"POST", talk + "/runtime/reprovision", writeTalk, proxy.Own, (*Dialect).command, "a state, no address and no key"},
+		{"POST", talk + "/goal", nobody, proxy.Deny, nil, "loops without an upper bound: not served yet"},
+		{"POST", talk + "/goal/stop", nobody, proxy.Deny, nil, "not served yet"},
+		{"POST", talk + "/goal/resume", nobody, proxy.Deny, nil, "not served yet"},
+		{"POST", talk + "/fork", nobody, proxy.Deny, nil, "makes a second id: not served yet"},
+		{"POST", talk + "/switch_profile", nobody, proxy.Deny, nil, "names a profile that all teams share"},
+		{"POST", talk + "/switch_acp_model", nobody, proxy.Deny, nil, "such agents are refused at creation"},
+		{"POST", talk + "/load_plugin", nobody, proxy.Deny, nil, "a plugin's hooks run on the host"},
+		{"POST", talk + "/runtime/credentials", nobody, proxy.Deny, nil, "returns a container's key in clear"},
+		{"DELETE", talk + "/runtime", nobody, proxy.Deny, nil, "exists with containers only"},
+		{"POST", conversations + "/prepare-for-sandbox-pause", nobody, proxy.Deny, nil, "closes every team's conversations"},
+		{"PUT", talk + "/credential-bindings/{secret_name}", nobody, proxy.Deny, nil, "fetches a given URL before it looks at the id"},
+
+		// Events.
+		{"GET", talk + "/events/search", readTalk, proxy.Own, nil, "the owner's history"},
+		{"GET", talk + "/events/count", readTalk, proxy.Own, nil, "the owner's history"},
+		{"GET", talk + "/events/{event_id}", readTalk, proxy.Own, nil, "the owner's history"},
+		{"GET", talk + "/events", readTalk, proxy.Own, (*Dialect).batchEvents, "ids come as a JSON list in the body"},
+		{"POST", talk + "/events", writeTalk, proxy.Own, (*Dialect).postEvent, "role user only"},
+		{"POST", talk + "/events/respond_to_confirmation", writeTalk, proxy.Own, (*Dialect).command, "the owner's pending action"},
+		{"WS", "/sockets/events/{conversation_id}", readTalk, proxy.Own, (*Dialect).socket, "live events; a Viewer's frames are dropped"},
+		{"WS", "/sockets/session/{conversation_id}", readTalk, proxy.Own, (*Dialect).socket, "live events; a Viewer's frames are dropped"},
+		{"WS", "/sockets/bash-events", nobody, proxy.Deny, nil, "runs commands on the host and shows those of all teams"},
+
+		// Files of a workspace, served as pages, and of a conversation.
+		{"POST", "/api/auth/workspace-session", readTalk, proxy.Virtual, (*Dialect).nothing, "the upstream would set its own key as a cookie"},
+		{"DELETE", "/api/auth/workspace-session", readTalk, proxy.Virtual, (*Dialect).nothing, "there is no such cookie"},
+		{"GET", talk + "/workspace", readFile, proxy.Own, (*Dialect).workspaceFile, "written by agents, so sandboxed in the browser"},
+		{"GET", talk + "/workspace/{file_path...}", readFile, proxy.Own, (*Dialect).workspaceFile, "written by agents, so sandboxed in the browser"},
+		{"GET", talk + "/file/download", readFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"GET", talk + "/file/archive", readFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"POST", talk + "/file/upload", writeFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"POST", talk + "/file/create_directory", writeFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"GET", talk + "/file/download-trajectory/{trajectory_conversation_id}", readFile, proxy.Own, nil, "the owner's history; both ids must be one"},
+		{"GET", talk + "/git/changes", readFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"GET", talk + "/git/diff", readFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"GET", talk + "/git/commits", readFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"GET", talk + "/git/commits/{sha}/changes", readFile, proxy.Own, (*Dialect).ownFile, "the upstream confines it to the working directory"},
+		{"POST", talk + "/bash/execute_bash_command", nobody, proxy.Deny, nil, "not served yet"},
+		{"POST", talk + "/bash/start_bash_command", nobody, proxy.Deny, nil, "not served yet"},
+		{"GET", talk + "/bash/bash_events/search", nobody, proxy.Deny, nil, "not served yet"},
+		{"GET", talk + "/bash/bash_events/{event_id}", nobody, proxy.Deny, nil, "not served yet"},
+		{"GET", talk + "/bash/bash_events/", nobody, proxy.Deny, nil, "not served yet"},
+		{"DELETE", talk + "/bash/bash_events", nobody, proxy.Deny, nil, "not served yet"},
+		{"GET", talk + "/vscode/url", nobody, proxy.Deny, nil, "holds the upstream's key"},
+		{"GET", talk + "/vscode/status", readTalk, proxy.Virtual, (*Dialect).noEditor, "there is no editor here"},
+
+		// The host, addressed by a path: served as the call of the conversation whose folder holds the path.
+		{"GET", "/api/file/home", readFile, proxy.Virtual, (*Dialect).home, "the team's root"},
+		{"GET", "/api/file/download", readFile, proxy.Confine, (*Dialect).flatFile, "any file of the host otherwise"},
+		{"GET", "/api/file/archive", readFile, proxy.Confine, (*Dialect).flatFile, "any folder of the host otherwise"},
+		{"POST", "/api/file/upload", writeFile, proxy.Confine, (*Dialect).flatFile, "any file of the host otherwise"},
+		{"POST", "/api/file/create_directory", writeFile, proxy.Confine, (*Dialect).flatFile, "any folder of the host otherwise"},
+		{"GET", "/api/file/download-trajectory/{conversation_id}", readFile, proxy.Own, nil, "the owner's history"},
+		{"GET", "/api/file/search_subdirs", nobody, proxy.Deny, nil, "lists any folder of the host: not served yet"},
+		{"GET", "/api/git/changes", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise"},
+		{"GET", "/api/git/diff", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise"},
+		{"GET", "/api/git/commits", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise"},
+		{"GET", "/api/git/commits/{sha}/changes", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise"},
+		{"POST", "/api/bash/execute_bash_command", nobody, proxy.Deny, nil, "any command on the host"},
+		{"POST", "/api/bash/start_bash_command", nobody, proxy.Deny, nil, "any command on the host"},
+		{"GET", "/api/bash/bash_events/search", nobody, proxy.Deny, nil, "commands of all teams"},
+		{"GET", "/api/bash/bash_events/{event_id}", nobody, proxy.Deny, nil, "commands of all teams"},
+		{"GET", "/api/bash/bash_events/", nobody, proxy.Deny, nil, "commands of all teams"},
+		{"DELETE", "/api/bash/bash_events", nobody, proxy.Deny, nil, "clears everybody's log"},
+		{"GET", "/api/vscode/url", nobody, proxy.Deny, nil, "holds the upstream's key"},
+		{"GET", "/api/vscode/status", readTalk, proxy.Virtual, (*Dialect).noEditor, "there is no editor here"},
+
+		// What agents find beside their task.
+		{"POST", "/api/skills", readFile, proxy.Confine, (*Dialect).skills, "a project's own skills; the user's folder is shared by all teams"},
+		{"POST", "/api/hooks", readFile, proxy.Confine, (*Dialect).hooks, "a project's own hooks"},
+		{"POST", "/api/plugins", readFile, proxy.Confine, (*Dialect).plugins, "a project's own plugins"},
+		{"POST", "/api/sub-agents", readFile, proxy.Confine, (*Dialect).subAgents, "a project's own agents"},
+		{"POST", "/api/skills/sync", nobody, proxy.Deny, nil, "changes every team's agents"},
+		{"POST", "/api/skills/install", nobody, proxy.Deny, nil, "changes every team's agents"},
+		{"GET", "/api/skills/installed", readSettings, proxy.Virtual, (*Dialect).noSkills, "none are installed for a team"},
+		{"GET", "/api/skills/installed/{skill_name}", readSettings, proxy.Virtual, (*Dialect).missing, "none are installed for a team"},
+		{"PATCH", "/api/skills/installed/{skill_name}", nobody, proxy.Deny, nil, "changes every team's agents"},
+		{"DELETE", "/api/skills/installed/{skill_name}", nobody, proxy.Deny, nil, "changes every team's agents"},
+		{"POST", "/api/skills/installed/{skill_name}/refresh", nobody, proxy.Deny, nil, "changes every team's agents"},
+		{"GET", "/api/skills/marketplace", readSettings, proxy.Filter, (*Dialect).skillMarket, "a public catalogue; what is installed is not the caller's business"},
+		{"POST", "/api/plugins/install", nobody, proxy.Deny, nil, "a plugin's hooks run on the host"},
+		{"GET", "/api/plugins/installed", readSettings, proxy.Virtual, (*Dialect).noPlugins, "none are installed for a team"},
+		{"GET", "/api/plugins/installed/{plugin_name}", readSettings, proxy.Virtual, (*Dialect).missing, "none are installed for a team"},
+		{"PATCH", "/api/plugins/installed/{plugin_name}", nobody, proxy.Deny, nil, "a plugin's hooks run on the host"},
+		{"DELETE", "/api/plugins/installed/{plugin_name}", nobody, proxy.Deny, nil, "a plugin's hooks run on the host"},
+		{"POST", "/api/plugins/installed/{plugin_name}/refresh", nobody, proxy.Deny, nil, "a plugin's hooks run on the host"},
+		{"GET", "/api/plugins/marketplace", readSettings, proxy.Filter, (*Dialect).pluginMarket, "a public catalogue; what is installed is not the caller's business"},
+
+		// Models and tools.
+		{"GET", "/api/llm/providers", readSettings, proxy.Pass, nil, "static"},
+		{"GET", "/api/llm/models", readSettings, proxy.Pass, nil, "static"},
+		{"GET", "/api/llm/models/verified", readSettings, proxy.Pass, nil, "static"},
+		{"GET", "/api/llm/subscription/openai/models", readSettings, proxy.Pass, nil, "static"},
+		{"GET", "/api/llm/subscription/openai/status", readSettings, proxy.Virtual, (*Dialect).noSubscription, "one login for all teams, so never used"},
+		{"POST", "/api/llm/subscription/openai/device/start", nobody, proxy.Deny, nil, "one login for all teams"},
+		{"POST", "/api/llm/subscription/openai/device/poll", nobody, proxy.Deny, nil, "one login for all teams"},
+		{"POST", "/api/llm/subscription/openai/logout", nobody, proxy.Deny, nil, "one login for all teams"},
+		{"GET", "/api/tools/", readTalk, proxy.Filter, (*Dialect).tools, "the upstream adds the names of other teams' tools"},
+		{"POST", "/api/mcp/test", nobody, proxy.Deny, nil, "runs a given command at once"},
+		{"POST", "/api/mcp/oauth/start", nobody, proxy.Deny, nil, "jobs of the whole process"},
+		{"GET", "/api/mcp/oauth/status/{job_id}", nobody, proxy.Deny, nil, "returns tokens"},
+		{"POST", "/api/mcp/oauth/callback/{job_id}", nobody, proxy.Deny, nil, "jobs of the whole process"},
+
+		// The server itself.
+		{"GET", "/server_info", readTalk, proxy.Filter, (*Dialect).serverInfo, "version and runtime; the tools of other teams removed"},
+		{"GET", "/api/init", nobody, proxy.Deny, nil, "sets keys and environment"},
+		{"POST", "/api/init", nobody, proxy.Deny, nil, "sets keys and environment"},
+		{"GET", "/v1/models", nobody, proxy.Deny, nil, "settings that all teams share"},
+		{"POST", "/v1/chat/completions", nobody, proxy.Deny, nil, "makes conversations unseen and continues any id"},
+		{"POST", "/v1/responses", nobody, proxy.Deny, nil, "makes conversations unseen"},
+	}
+	return append(rows, virtualRoutes()...)
+}
+
+// Routes is the static table, for people and for the command line: its handlers are absent.
+func Routes() []proxy.Operation {
+	var operations []proxy.Operation
+	for _, r := range table() {
+		operations = append(operations, r.operation())
+	}
+	return operations
+}
+
+// Operations is the table with its handlers bound to d, for the engine.
+func (d *Dialect) Operations() []proxy.Operation {
+	var operations []proxy.Operation
+	for _, r := range table() {
+		o := r.operation()
+		if handle := r.handle; handle != nil {
+			o.Handle = func(x *proxy.Exchange) error { return handle(d, x) }
+		}
+		operations = append(operations, o)
+	}
+	return operations
+}
+
+func (r route) operation() proxy.Operation {
+	o := proxy.Operation{Method: r.method, Path: r.path, Permission: r.permission, Treatment: r.treatment, Reason: r.reason}
+	if r.method == "WS" {
+		o.Method, o.WebSocket = "GET", true
+	}
+	if strings.HasSuffix(r.path, "/file/upload") {
+		o.MaxBody = maxUpload
+	}
+	return o
+}

@@ -1,0 +1,168 @@
+package agentserver_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Keys in the anonymous tenant's own files.
+const (
+	storedKey  = "sk-stored-in-the-files"
+	profileKey = "sk-stored-in-a-profile"
+)
+
+// filesOf answers like an upstream with settings, keys and one more profile in its files. It shows keys when told to.
+func filesOf(w http.ResponseWriter, r *http.Request, body []byte) bool {
+	if schemasOnly(w, r, body) {
+		return true
+	}
+	hidden := func(key string, mask any) any {
+		if r.Header.Get("X-Expose-Secrets") == "plaintext" {
+			return key
+		}
+		return mask
+	}
+	answers := map[string]any{
+		"/api/settings": map[string]any{
+			"agent_settings": map[string]any{
+				"llm":        map[string]any{"model": "openai/stored", "base_url": "http://10.9.9.9/v1", "api_key": hidden(storedKey, "**********")},
+				"mcp_config": map[string]any{"x": map[string]any{"command": "sh"}},
+			},
+			"llm_api_key_is_set": true,
+		},
+		"/api/profiles": map[string]any{"profiles": []any{map[string]any{"name": "fast", "model": "openai/fast"}}, "active_profile": nil},
+		"/api/profiles/fast": map[string]any{
+			"name": "fast", "api_key_set": true,
+			"config": map[string]any{"model": "openai/fast", "base_url": nil, "api_key": hidden(profileKey, nil)},
+		},
+		"/api/settings/secrets": map[string]any{"secrets": []any{map[string]any{"name": "TOKEN"}}},
+	}
+	answer, known := answers[r.URL.Path]
+	if known {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer)
+	}
+	return known
+}
+
+func newFiles(t testing.TB) *world {
+	t.Helper()
+	w := newHouse(t, withFiles)
+	w.upstream.script(filesOf)
+	return w
+}
+
+func TestTheAnonymousTenantSeesItsOwnFilesWithMarkersForKeys(t *testing.T) {
+	t.Parallel()
+	w := newFiles(t)
+	for mode, key := range map[string]string{"": "**********", "plaintext": "stored-key", "encrypted": "stored-key"} {
+		a := w.askFor(mode, "nobody", "/api/settings")
+		llm := within(t, a.object(t), "agent_settings", "llm").(map[string]any)
+		if llm["model"] != "openai/stored" || llm["api_key"] != key || strings.Contains(a.body, "command") {
+			t.Errorf("%q: %s", mode, a.body)
+		}
+		a = w.askFor(mode, "nobody", "/api/profiles/fast")
+		if strings.Contains(a.body, profileKey) || (mode != "") != (within(t, a.object(t), "config", "api_key") == "stored-key") {
+			t.Errorf("%q: %s", mode, a.body)
+		}
+	}
+	if a := w.ask("nobody", "GET", "/api/settings/secrets", nil); !strings.Contains(a.body, "TOKEN") {
+		t.Errorf("the secrets are %s", a.body)
+	}
+	if shown := w.upstream.arrived("/api/settings")[0].header.Get("X-Expose-Secrets"); shown != "" {
+		t.Errorf("the upstream was told to show keys: %q", shown)
+	}
+}
+
+func TestTheFilesServeNobodyWhoSignedIn(t *testing.T) {
+	t.Parallel()
+	w := newFiles(t)
+	for _, path := range []string{"/api/settings", "/api/profiles", "/api/profiles/fast", "/api/settings/secrets", "/api/settings/secrets/TOKEN"} {
+		a := w.ask("ann", "GET", path, nil)
+		if strings.Contains(a.body, "stored") || strings.Contains(a.body, "fast\"") || strings.Contains(a.body, "TOKEN") {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+	if a := w.start("ann", map[string]any{"model": "openai/stored", "api_key": "stored-key"}); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("ann used the stored key: %d %s", a.status, a.body)
+	}
+}
+
+func TestAStoredKeyGoesInWithItsOwnModelAndAddressOnly(t *testing.T) {
+	t.Parallel()
+	w := newFiles(t)
+	for _, c := range []struct {
+		llm map[string]any
+		key string // "" is refused
+	}{
+		{map[string]any{}, storedKey},
+		{map[string]any{"model": "openai/stored", "api_key": "stored-key"}, storedKey},
+		{map[string]any{"model": "openai/stored", "api_key": "stored-key", "base_url": "http://10.9.9.9/v1"}, storedKey},
+		{map[string]any{"model": "openai/fast", "api_key": "stored-key"}, profileKey},
+		{map[string]any{"model": "openai/mine", "api_key": "sk-mine"}, "sk-mine"},
+		{map[string]any{"model": "openai/stored", "api_key": "stored-key", "base_url": "http://203.0.113.9/v1"}, ""},
+		{map[string]any{"model": "openai/fast", "api_key": "stored-key", "base_url": "http://10.9.9.9/v1"}, ""},
+		{map[string]any{"model": "openai/other", "api_key": "stored-key"}, ""},
+		{map[string]any{"model": "openai/other", "api_key": "gAAAAABm"}, ""},
+	} {
+		a := w.start("nobody", c.llm)
+		if strings.Contains(a.body, storedKey) || strings.Contains(a.body, profileKey) {
+			t.Errorf("%v: a key got out", c.llm)
+		}
+		switch {
+		case c.key == "" && a.status != http.StatusUnprocessableEntity, c.key != "" && a.status != http.StatusCreated:
+			t.Errorf("%v: %d %s", c.llm, a.status, a.body)
+		case c.key != "" && w.llmOf()["api_key"] != c.key:
+			t.Errorf("%v became %v", c.llm, w.llmOf())
+		}
+	}
+}
+
+func TestAChangeOfTheFilesCannotLeadAStoredKeyElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newFiles(t)
+	for _, c := range []struct {
+		method, path, body string
+		forwarded          bool
+	}{
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"openai/stored2"}}}`, true},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"base_url":"http://203.0.113.9/v1","api_key":"sk-new"}}}`, true},
+		{"PATCH", "/api/settings", `{"misc_settings_diff":{"app_preferences":{"language":"de"}}}`, true},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"base_url":"http://203.0.113.9/v1"}}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"base_url":"http://203.0.113.9/v1","api_key":"stored-key"}}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"base_url":"http://127.0.0.1/v1","api_key":"sk-new"}}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"ollama_base_url":"http://127.0.0.1"}}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"api_key":"gAAAAABm"}}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"mcp_config":{"x":{"command":"sh"}}}}`, false},
+		{"POST", "/api/profiles/new", `{"llm":{"model":"openai/new","api_key":"sk-new"}}`, true},
+		{"POST", "/api/profiles/new", `{"llm":{"model":"openai/new","api_key":"sk-new","base_url":"http://169.254.169.254"}}`, false},
+		{"POST", "/api/profiles/new", `{"llm":{"model":"openai/new","api_key":"stored-key"}}`, false},
+		{"POST", "/api/profiles/new", `{"llm":{"model":"openai/new","api_key":"gAAAAABm"}}`, false},
+		{"POST", "/api/profiles/new/validate", `{"llm":{"model":"openai/new","api_key":"gAAAAABm","base_url":"http://203.0.113.9"}}`, false},
+		{"PUT", "/api/settings/secrets", `{"name":"TOKEN","value":"clear"}`, true},
+		{"PUT", "/api/settings/secrets", `{"name":"TOKEN","value":"gAAAAABm"}`, false},
+		{"POST", "/api/settings/mcp/x", `{"command":"sh"}`, false},
+	} {
+		w.upstream.forget()
+		a := w.ask("nobody", c.method, c.path, c.body)
+		forwarded := false
+		for _, r := range w.upstream.arrived(c.path) {
+			forwarded = forwarded || r.method == c.method
+		}
+		if forwarded != c.forwarded || !c.forwarded && a.status/100 != 4 {
+			t.Errorf("%s %s %s: forwarded is %v, %d %s", c.method, c.path, c.body, forwarded, a.status, a.body)
+		}
+	}
+}
+
+func TestAStoredKeyIsPutIntoACopyOfItsOwnProfile(t *testing.T) {
+	t.Parallel()
+	w := newFiles(t)
+	a := w.ask("nobody", "POST", "/api/profiles/copy", `{"llm":{"model":"openai/fast","api_key":"stored-key"}}`)
+	saved := w.upstream.arrived("/api/profiles/copy")
+	if len(saved) != 1 || !strings.Contains(saved[0].body, profileKey) || strings.Contains(a.body, profileKey) {
+		t.Errorf("saved %v, answered %s", saved, a.body)
+	}
+}

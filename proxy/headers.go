@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/access"
+)
+
+// The headers that carry identity to the upstream.
+const (
+	headerKey       = "X-Session-Api-Key"
+	headerUserID    = "X-Openhands-User-Id"
+	headerUserEmail = "X-Openhands-User-Email"
+	headerTeamID    = "X-Openhands-Team-Id"
+	headerTeamRole  = "X-Openhands-Team-Role"
+	headerUser      = "X-Forwarded-User"
+	headerEmail     = "X-Forwarded-Email"
+	headerGroups    = "X-Forwarded-Groups"
+	headerFor       = "X-Forwarded-For"
+	headerHost      = "X-Forwarded-Host"
+	headerProto     = "X-Forwarded-Proto"
+)
+
+// trustedNames are headers that we set, or that somebody behind us might trust: none of a client's gets through. Accept-
+// Encoding is among them because bodies must be readable to be masked, Range because a key could be fetched in halves, Expect
+// because our server answers it, Upgrade because only Tunnel upgrades, and Trailer because a trailer is a header that comes
+// too late to be judged.
+var trustedNames = map[string]bool{
+	"cookie": true, "authorization": true, "proxy-authorization": true, "forwarded": true, "x-real-ip": true,
+	"x-client-ip": true, "true-client-ip": true, "cf-connecting-ip": true, "client-ip": true, "x-session-api-key": true,
+	"x-expose-secrets": true, "x-init-api-key": true, "x-team-id": true, "x-user-id": true, "x-user-email": true,
+	"remote-user": true, "x-remote-user": true, "x-original-uri": true, "x-original-url": true, "x-rewrite-url": true,
+	"x-http-method-override": true, "x-http-method": true, "x-method-override": true, "via": true,
+	"accept-encoding": true, "range": true, "if-range": true, "expect": true, "upgrade": true, "connection": true,
+	"http2-settings": true, "te": true, "trailer": true,
+}
+
+var trustedPrefixes = []string{
+	"x-forwarded-", "x-openhands-user-", "x-openhands-team-", "x-openhands-serverconversation-", "x-openhands-observability-",
+	"x-openhands-identity", "x-auth-request-", "sec-websocket-",
+}
+
+// ours says whether a header's name, in any case and with underscores for hyphens, is one that no client may set.
+func ours(name string) bool {
+	var buf [48]byte
+	n := 0
+	for ; n < len(name) && n < len(buf); n++ {
+		buf[n] = lower(name[n])
+	}
+	plain := buf[:n]
+	if n == len(name) && trustedNames[string(plain)] {
+		return true
+	}
+	if n == 0 || (plain[0] != 'x' && plain[0] != 's') {
+		return false
+	}
+	for _, prefix := range trustedPrefixes {
+		if strings.HasPrefix(string(plain), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func lower(c byte) byte {
+	switch {
+	case c == '_':
+		return '-'
+	case 'A' <= c && c <= 'Z':
+		return c + ('a' - 'A')
+	}
+	return c
+}
+
+// strip deletes, by raw key, every header that is ours to set.
+func strip(h http.Header) {
+	for name := range h {
+		if ours(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// identity writes who asks, for whom and from where. Values share one array: it is the hot path.
+func (e *Engine) identity(h http.Header, in *http.Request, p *access.Principal, team uuid.UUID) {
+	values := make([]string, 0, 11)
+	set := func(name, value string) {
+		if value == "" {
+			return
+		}
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set(headerKey, e.cfg.Key)
+	if p != nil {
+		user, group := userOf(p), team.String()
+		email := url.PathEscape(p.Email)
+		role, _ := p.RoleIn(team)
+		set(headerUserID, user)
+		set(headerUser, user)
+		set(headerUserEmail, email)
+		set(headerEmail, email)
+		set(headerTeamID, group)
+		set(headerGroups, group)
+		set(headerTeamRole, string(role))
+	}
+	if in != nil {
+		set(headerFor, e.peers.clientText(in))
+		set(headerHost, in.Host)
+		set(headerProto, e.peers.scheme(in))
+	}
+}
+
+func userOf(p *access.Principal) string {
+	if p.Anonymous {
+		return "anonymous"
+	}
+	return p.User.String()
+}

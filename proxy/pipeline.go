@@ -1,0 +1,213 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+)
+
+// ServeHTTP takes one request along the one way: parse, classify, identify, authorise, treat.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &Exchange{Writer: w, Request: r, engine: e}
+	defer x.recover()
+	if err := x.serve(); err != nil && !x.answered {
+		e.write(w, r, err)
+	}
+}
+
+func (x *Exchange) serve() error {
+	target, err := parseTarget(x.Request.RequestURI)
+	if err != nil {
+		return err
+	}
+	x.Target = target
+	m, found := x.engine.table.find(x.Request.Method, target)
+	if target.fileName >= 0 && !found {
+		return notCanonical
+	}
+	switch {
+	case !found:
+		return x.unknown()
+	case m.row.WebSocket && m.row.Treatment != Deny:
+		x.take(m)
+		return x.serveSocket()
+	}
+	x.take(m)
+	return x.serveOperation()
+}
+
+func (x *Exchange) take(m match) {
+	x.Operation, x.params, x.canonical = &m.row.Operation, m.params, m.canonical
+}
+
+func (x *Exchange) serveOperation() error {
+	caller, err := x.identify()
+	if err != nil || x.answered {
+		return err
+	}
+	x.Caller = caller
+	if ambient(caller.Credential.Form) {
+		if err := x.engine.origins.check(x.Request); err != nil {
+			return err
+		}
+	}
+	if err := x.authorise(x.Request.Context()); err != nil {
+		return err
+	}
+	if err := x.bound(); err != nil {
+		return err
+	}
+	return x.treat()
+}
+
+// identify asks who is calling. People who navigate without a credential are sent to the login page.
+func (x *Exchange) identify() (access.Caller, error) {
+	caller, err := x.engine.cfg.Gate.Identify(x.Request)
+	if err != nil && isUnauthorized(err) && navigation(x.Request) {
+		x.answered = true
+		toLogin(x.Writer, x.engine.cfg.LoginPath, x.Target)
+		return caller, nil
+	}
+	if err == nil && caller.Principal == nil {
+		return caller, problem.Unauthorized
+	}
+	return caller, err
+}
+
+// authorise finds the object of the path and asks for the operation's permission on it, or in the current team.
+func (x *Exchange) authorise(ctx context.Context) error {
+	id, found, same := x.params.id()
+	if !found {
+		return x.Principal().In(x.Principal().CurrentTeam, x.Operation.Permission)
+	}
+	object, err := x.engine.cfg.Objects.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !same {
+		return access.ErrHidden
+	}
+	if err := x.Principal().On(object, x.Operation.Permission); err != nil {
+		return err
+	}
+	x.Object = object
+	return nil
+}
+
+// bound limits the body before anybody reads it.
+func (x *Exchange) bound() error {
+	limit := or(x.Operation.MaxBody, x.engine.cfg.MaxBody)
+	if x.Request.ContentLength > limit {
+		return tooLarge
+	}
+	if x.Request.ContentLength < 0 && x.Request.Body != nil {
+		x.Request.Body = http.MaxBytesReader(x.Writer, x.Request.Body, limit)
+	}
+	return nil
+}
+
+var denied = problem.New(http.StatusForbidden, "This operation is not available on this server.")
+
+func (x *Exchange) treat() error {
+	switch {
+	case x.Operation.Handle != nil:
+		return x.Operation.Handle(x)
+	case x.Operation.Treatment == Deny:
+		return denied
+	}
+	return x.Forward(Outgoing{})
+}
+
+// unknown answers for what no row names: the pages of the fallback, and 404 to those who are signed in.
+func (x *Exchange) unknown() error {
+	r := x.Request
+	inside := x.engine.namespace[firstSegment(x.Target.Path)]
+	page := !inside && x.engine.cfg.Fallback != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	if public, ok := x.engine.cfg.Fallback.(PublicHandler); page && ok && public.Public(r) {
+		x.answered = true
+		public.ServeHTTP(x.Writer, r)
+		return nil
+	}
+	caller, err := x.identify()
+	if err != nil || x.answered {
+		return err
+	}
+	if page {
+		x.answered = true
+		x.engine.cfg.Fallback.ServeHTTP(x.Writer, r.WithContext(withCaller(r.Context(), caller)))
+		return nil
+	}
+	x.engine.cfg.Log.Info("an unknown operation was refused", "method", clip(r.Method), "path", clip(x.Target.Path), "user", caller.Principal.User)
+	return problem.NotFound
+}
+
+func firstSegment(path string) string {
+	name, _, _ := strings.Cut(path[1:], "/")
+	return name
+}
+
+// recover keeps a mistake in one request from becoming a reset connection. net/http's own abort passes.
+func (x *Exchange) recover() {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault == http.ErrAbortHandler {
+		panic(fault)
+	}
+	x.engine.cfg.Log.Error("a handler panicked", "path", clip(x.Target.Path), "fault", fault, "stack", string(debug.Stack()))
+	if x.answered {
+		panic(http.ErrAbortHandler)
+	}
+	x.engine.write(x.Writer, x.Request, errPanic)
+}
+
+var errPanic = errors.New("a handler panicked")
+
+// translate gives the answers of the access package their statuses.
+func translate(err error) error {
+	switch {
+	case errors.Is(err, access.ErrHidden):
+		return problem.NotFound
+	case errors.Is(err, access.ErrForbidden):
+		return problem.Forbidden
+	}
+	return err
+}
+
+func isUnauthorized(err error) bool {
+	p, ok := errors.AsType[*problem.Error](err)
+	return ok && p.Status == http.StatusUnauthorized
+}
+
+// navigation says whether a person opens a page, rather than a script asking.
+func navigation(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// toLogin keeps the way back, but never a key that stood in the query.
+func toLogin(w http.ResponseWriter, login string, t Target) {
+	back := t.Path
+	if t.RawQuery != "" && !t.query.Has("session_api_key") {
+		back += "?" + t.RawQuery
+	}
+	h := w.Header()
+	h.Set("Location", login+"?return="+url.QueryEscape(back))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusFound)
+}
+
+// clip bounds what a stranger can write into the log.
+func clip(s string) string { return s[:min(len(s), 200)] }

@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+)
+
+// order follows the fragments of messages: a continuation must have a beginning, and a beginning must not interrupt.
+type order struct{ open bool }
+
+func (o *order) take(f *frame) error {
+	if (f.opcode == opContinuation) != o.open {
+		return errProtocol
+	}
+	o.open = !f.fin
+	return nil
+}
+
+// down relays from the upstream to the client, masking. Large frames leave as fragments, so memory stays bounded and a secret
+// that is cut by a fragment is still found.
+func (t *tunnel) down() {
+	d := downward{tunnel: t, mask: masking{masker: t.engine.mask}}
+	t.finish(t.upstream, t.upstream.each(d.data))
+}
+
+// each reads frames until the peer fails or says goodbye. Control frames are answered here; they are a matter of one hop.
+func (w *wire) each(data func(*frame) error) error {
+	for {
+		f, err := w.frame()
+		if err == nil && f.control() {
+			err = w.attend(&f)
+		} else if err == nil {
+			err = data(&f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// send passes a frame on to w. When that fails the tunnel ends, but reading the other side goes on until its goodbye.
+func (t *tunnel) send(w *wire, opcode byte, fin bool, buf []byte, from, to int) {
+	err := w.write(opcode, fin, buf, from, to)
+	if err != nil && !errors.Is(err, errClosing) {
+		t.lost(w == t.client, err)
+	}
+}
+
+type downward struct {
+	*tunnel
+	order order
+	mask  masking
+	first byte // the opcode of the next frame to the client
+}
+
+func (d *downward) data(f *frame) error {
+	if err := d.order.take(f); err != nil {
+		return err
+	}
+	if f.opcode != opContinuation {
+		d.first = f.opcode
+	}
+	buf := d.engine.upstream.buffers.Get()
+	defer d.engine.upstream.buffers.Put(buf)
+	for at := int64(0); ; {
+		room := d.mask.room()
+		n := min(f.length-at, int64(len(buf)-headroom-room))
+		window := buf[headroom : headroom+room+int(n)]
+		if err := d.upstream.payload(f, window[room:], at); err != nil {
+			return err
+		}
+		at += n
+		d.pass(buf, window, f.fin && at == f.length)
+		if at == f.length {
+			return nil
+		}
+	}
+}
+
+// pass sends on what may go. The end of a message holds nothing back.
+func (d *downward) pass(buf, window []byte, end bool) {
+	out := d.mask.next(window, end)
+	if len(out) == 0 && !end {
+		return
+	}
+	from := cap(buf) - cap(out)
+	d.send(d.client, d.first, end, buf, from, from+len(out))
+	d.first = opContinuation
+}
+
+// up relays from the client to the upstream. first came before the upstream was reached.
+func (t *tunnel) up(first []byte) {
+	u := upward{tunnel: t}
+	u.early(first)
+	err := t.client.each(u.data)
+	u.release()
+	t.finish(t.client, err)
+}
+
+type upward struct {
+	*tunnel
+	order  order
+	opcode byte   // of the message under way
+	buf    []byte // holds its bytes that were not sent yet; nil between messages
+	fill   int
+	size   int64 // of the message so far
+	begun  bool  // a part of it was sent
+	drop   bool
+}
+
+func (u *upward) early(message []byte) {
+	if len(message) == 0 {
+		return
+	}
+	u.begin(opText)
+	u.fill = headroom + copy(u.buf[headroom:], message)
+	u.flush(true)
+}
+
+func (u *upward) begin(opcode byte) {
+	u.buf, u.fill = u.engine.upstream.buffers.Get(), headroom
+	u.opcode, u.size, u.begun = opcode, 0, false
+	u.drop = !u.writes.Load()
+}
+
+func (u *upward) data(f *frame) error {
+	if err := u.order.take(f); err != nil {
+		return err
+	}
+	if f.opcode != opContinuation {
+		u.begin(f.opcode)
+	}
+	if u.size += f.length; u.size > u.engine.cfg.Socket.MaxMessage {
+		return errTooBig
+	}
+	for at := int64(0); ; {
+		n := min(f.length-at, int64(len(u.buf)-u.fill))
+		if err := u.client.payload(f, u.buf[u.fill:u.fill+int(n)], at); err != nil {
+			return err
+		}
+		at, u.fill = at+n, u.fill+int(n)
+		whole := at == f.length
+		if whole && f.fin || u.fill == len(u.buf) {
+			u.flush(whole && f.fin)
+		}
+		if whole {
+			return nil
+		}
+	}
+}
+
+// flush sends what is there. A credential is not sent on: it is the user's, and the upstream has no use for it.
+func (u *upward) flush(end bool) {
+	message := u.buf[headroom:u.fill]
+	if !u.begun && end && u.opcode == opText && mayBeAuthFrame(message) {
+		if _, isAuth := authFrame(message); isAuth {
+			u.drop = true
+		}
+	}
+	if !u.drop {
+		u.send(u.upstream, u.opcode, end, u.buf, headroom, u.fill)
+	}
+	if !u.drop && end {
+		u.tell()
+	}
+	u.fill, u.opcode, u.begun = headroom, opContinuation, true
+	if end {
+		u.release()
+	}
+}
+
+func (u *upward) release() {
+	if u.buf != nil {
+		u.engine.upstream.buffers.Put(u.buf)
+		u.buf = nil
+	}
+}
+
+// tell reports a message, at most once a second and never twice at a time.
+func (u *upward) tell() {
+	now := time.Now()
+	if u.sent == nil || now.Sub(u.lastSent) < time.Second || !u.telling.CompareAndSwap(false, true) {
+		return
+	}
+	u.lastSent = now
+	go func() {
+		defer u.telling.Store(false)
+		u.sent()
+	}()
+}
