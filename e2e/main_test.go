@@ -1,0 +1,130 @@
+// Package e2e holds the journeys: what users, operators and attackers do, against the real agent-server, a real Postgres and a
+// real browser.
+//
+// Nothing of the product is imported: it runs as the binary that people run. Only the language model is scripted. A relay
+// stands in front of every instance and looks for the upstream's keys in every byte that is delivered; what it finds, or what
+// a log holds, fails the whole run.
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/openhands-saas/openhands-saas/e2e/relay"
+	"github.com/openhands-saas/openhands-saas/e2e/stack"
+	"github.com/openhands-saas/openhands-saas/e2e/stack/llm"
+	"github.com/openhands-saas/openhands-saas/e2e/stack/setup"
+	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+)
+
+// world is what all journeys share: one upstream, one scripted model, one build of the product, one running instance.
+var world struct {
+	dir      string
+	binary   string
+	canvas   string
+	chromium string
+	upstream *stack.Upstream
+	llm      *llm.Server
+	shared   *instance
+
+	mu        sync.Mutex // guards what is below
+	relays    []*relay.Relay
+	instances []*stack.Instance
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run builds the world around the tests and then judges what was delivered and logged.
+func run(m *testing.M) int {
+	defer tearDown()
+	if err := build(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "the world of the end-to-end tests could not be built:", err)
+		return 1
+	}
+	code := dbtest.Run(m)
+	leaks := append(deliveredSecrets(), loggedSecrets()...)
+	for _, leak := range leaks {
+		fmt.Fprintln(os.Stderr, "LEAK:", leak)
+	}
+	return max(code, min(1, len(leaks)))
+}
+
+func tearDown() {
+	if world.shared != nil {
+		world.shared.Stop()
+	}
+	if world.upstream != nil {
+		world.upstream.Stop()
+	}
+	if world.llm != nil {
+		world.llm.Close()
+	}
+	_ = os.RemoveAll(world.dir)
+}
+
+// secrets are what no client may receive and no log may hold, by name.
+func secrets() map[string]string {
+	return map[string]string{
+		"the upstream's key":        world.upstream.Key(),
+		"the upstream's secret key": world.upstream.SecretKey(),
+		"the operator's model key":  world.llm.Key(),
+		"the signing secret":        signingSecret,
+	}
+}
+
+func deliveredSecrets() (leaks []string) {
+	var bytes int64
+	for _, r := range world.relays {
+		bytes += r.Bytes()
+		for _, find := range r.Finds() {
+			leaks = append(leaks, "delivered to a client: "+find)
+		}
+	}
+	fmt.Printf("watched %d bytes that were delivered to clients by %d instances\n", bytes, len(world.relays))
+	return leaks
+}
+
+func loggedSecrets() (leaks []string) {
+	for _, i := range world.instances {
+		log := i.Log()
+		for name, secret := range secrets() {
+			if strings.Contains(log, secret) {
+				leaks = append(leaks, "a log of the product holds "+name)
+			}
+		}
+	}
+	return leaks
+}
+
+func build(ctx context.Context) (err error) {
+	if world.dir, err = os.MkdirTemp("", "openhands-saas-e2e-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(world.dir, 0o755); err != nil {
+		return err
+	}
+	found, err := setup.Ensure(ctx, setup.Options{Upstream: true, Canvas: true, Postgres: true, Chromium: true})
+	if err != nil {
+		return err
+	}
+	world.canvas, world.chromium = found.Canvas, found.Chromium
+	if world.binary, err = stack.BuildBinary(ctx, stack.BinaryOptions{Output: filepath.Join(world.dir, "openhands-saas"), Race: true}); err != nil {
+		return err
+	}
+	if world.llm, err = llm.Start(); err != nil {
+		return err
+	}
+	world.upstream, err = stack.StartUpstream(ctx, stack.UpstreamOptions{
+		AgentServer: found.AgentServer, DataDir: filepath.Join(world.dir, "upstream"),
+	})
+	if err != nil {
+		return err
+	}
+	world.shared, err = launch(ctx, environment("", nil))
+	return err
+}

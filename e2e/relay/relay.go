@@ -1,0 +1,158 @@
+// Package relay is a TCP relay between clients and a server. It looks for secrets in every byte that the server delivers, and
+// it can hold back either direction, as a slow or dead network would.
+//
+// It changes nothing and understands nothing: HTTP, WebSockets and downloads are all just bytes, so no form of delivery can
+// be forgotten. It only works without TLS and compression. A secret split over two packets is found.
+package relay
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Relay relays one loopback port.
+type Relay struct {
+	Requests Valve // what clients send
+	Answers  Valve // what the server sends
+
+	listener net.Listener
+	target   string
+	needles  map[string][]byte
+	longest  int
+	bytes    atomic.Int64
+	down     atomic.Bool
+	clients  sync.WaitGroup
+
+	mu    sync.Mutex
+	finds []string
+	conns map[net.Conn]struct{}
+}
+
+// Listen relays a free loopback port to target (host:port) and looks for the needles (name → secret).
+func Listen(target string, needles map[string]string) (*Relay, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
+	r := &Relay{listener: listener, target: target, needles: map[string][]byte{}, conns: map[net.Conn]struct{}{}}
+	for name, secret := range needles {
+		r.needles[name] = []byte(secret)
+		r.longest = max(r.longest, len(secret))
+	}
+	r.clients.Go(r.accept)
+	return r, nil
+}
+
+// Addr is the host:port that clients use.
+func (r *Relay) Addr() string { return r.listener.Addr().String() }
+
+// Down ends all connections and takes no new ones until Up: the server is gone.
+func (r *Relay) Down() {
+	r.down.Store(true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.conns {
+		c.Close()
+	}
+}
+
+// Up takes connections again.
+func (r *Relay) Up() { r.down.Store(false) }
+
+// Bytes counts what was delivered to clients.
+func (r *Relay) Bytes() int64 { return r.bytes.Load() }
+
+// Finds lists each secret found, with the bytes before it.
+func (r *Relay) Finds() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.finds)
+}
+
+// Close ends the relay and all its connections.
+func (r *Relay) Close() {
+	r.listener.Close()
+	r.Requests.Open()
+	r.Answers.Open()
+	r.mu.Lock()
+	for c := range r.conns {
+		c.Close()
+	}
+	r.mu.Unlock()
+	r.clients.Wait()
+}
+
+func (r *Relay) accept() {
+	for {
+		client, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		r.clients.Go(func() { r.relay(client) })
+	}
+}
+
+func (r *Relay) relay(client net.Conn) {
+	defer r.keep(client)()
+	if r.down.Load() {
+		return
+	}
+	server, err := net.Dial("tcp", r.target)
+	if err != nil {
+		return
+	}
+	defer r.keep(server)()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(server, &gated{client, &r.Requests})
+		_ = server.(*net.TCPConn).CloseWrite()
+	}()
+	_, _ = io.Copy(client, io.TeeReader(&gated{server, &r.Answers}, &scanner{relay: r}))
+	client.Close()
+	server.Close()
+	<-done
+}
+
+// keep remembers a connection until the returned function closes it.
+func (r *Relay) keep(c net.Conn) func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns[c] = struct{}{}
+	return func() {
+		c.Close()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.conns, c)
+	}
+}
+
+// scanner looks at one direction of one connection; it carries as many bytes as a secret may have begun with.
+type scanner struct {
+	relay *Relay
+	carry []byte
+}
+
+func (s *scanner) Write(p []byte) (int, error) {
+	s.relay.bytes.Add(int64(len(p)))
+	window := append(s.carry, p...)
+	for name, secret := range s.relay.needles {
+		if i := bytes.Index(window, secret); i >= 0 {
+			s.relay.found(name, window[max(0, i-200):i])
+			clear(window[i : i+len(secret)]) // report once
+		}
+	}
+	s.carry = slices.Clone(window[max(0, len(window)-max(0, s.relay.longest-1)):])
+	return len(p), nil
+}
+
+func (r *Relay) found(name string, before []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finds = append(r.finds, fmt.Sprintf("%s, after %q", name, before))
+}
