@@ -31,7 +31,7 @@ func (s *Service) Login(ctx context.Context, email, password string, from Client
 	if err != nil {
 		return Token{}, fmt.Errorf("sign an access token: %w", err)
 	}
-	return Token{AccessToken: signed, ExpiresIn: s.cfg.JWTLifetime}, nil
+	return Token{AccessToken: signed}, nil
 }
 
 // OpenBrowser checks the password and opens a browser session; cookie is the only copy of its token.

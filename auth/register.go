@@ -16,7 +16,7 @@ import (
 // RegistrationOpen returns nil, or REGISTRATION_CLOSED when strangers may not register.
 func (s *Service) RegistrationOpen() error {
 	if s.cfg.Registration != RegistrationOpen {
-		return errRegistrationClosed
+		return ErrRegistrationClosed
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func (s *Service) CreateUser(ctx context.Context, r Registration, superuser bool
 type creation struct {
 	superuser bool
 	actor     string                                           // recorded, when it is not the person who registers
-	claim     func(ctx context.Context, tx *postgres.Tx) error // what must hold in the same transaction
+	claim     func(ctx context.Context, tx *postgres.Tx) error // what must hold in the same transaction; for superusers
 }
 
 // create is the one path to an account. The hash is made before the transaction begins, so that no connection waits for it.
@@ -65,15 +65,8 @@ func (s *Service) create(ctx context.Context, r Registration, how creation) (Use
 }
 
 func (s *Service) store(ctx context.Context, tx *postgres.Tx, u User, hash, teamName string, how creation) error {
-	if how.superuser {
-		if err := lockSuperusers(ctx, tx); err != nil {
-			return err
-		}
-	}
-	if how.claim != nil {
-		if err := how.claim(ctx, tx); err != nil {
-			return err
-		}
+	if err := s.prepare(ctx, tx, how); err != nil {
+		return err
 	}
 	if err := insertUser(ctx, tx, u, hash); err != nil {
 		if pq.As(err, pqerror.UniqueViolation) != nil {
@@ -91,6 +84,22 @@ func (s *Service) store(ctx context.Context, tx *postgres.Tx, u User, hash, team
 		return nil
 	}
 	return s.cfg.Hooks.UserCreated(ctx, tx, u, teamName)
+}
+
+// prepare does what must come before the user in the transaction. A superuser ends the setup, however they come about.
+func (s *Service) prepare(ctx context.Context, tx *postgres.Tx, how creation) error {
+	if !how.superuser {
+		return nil
+	}
+	if err := lockSuperusers(ctx, tx); err != nil {
+		return err
+	}
+	if how.claim != nil {
+		if err := how.claim(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return closeSetup(ctx, tx, s.cfg.Now())
 }
 
 func firstOf(err, otherwise error) error {

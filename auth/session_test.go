@@ -20,8 +20,8 @@ func TestAnAccessTokenHasTheContractsForm(t *testing.T) {
 	_, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	u := register(t, s, "ann@example.com")
 	token, err := s.Login(t.Context(), "ann@example.com", goodPassword, auth.Client{})
-	if err != nil || token.ExpiresIn != time.Hour {
-		t.Fatalf("%v, %v", token.ExpiresIn, err)
+	if err != nil {
+		t.Fatal(err)
 	}
 	claims := jwt.MapClaims{}
 	parsed, _, err := jwt.NewParser().ParseUnverified(token.AccessToken, claims)

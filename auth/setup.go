@@ -15,13 +15,14 @@ import (
 const (
 	setupLifetime = 30 * time.Minute
 	setupLength   = 26 // of rand.Text
+	setupLinks    = 20 // that are good at the same time, so that a server that restarts in a loop does not fill the table
 )
 
 var errSetupGone = problem.New(http.StatusGone,
-	"This setup link was used, has run out, or was replaced by a newer one. Restart the server to get a new link.")
+	"This setup link was used, has run out, or there is an administrator already. If there is none, restart the server to get a new link.")
 
-// SetupLink makes the one-time token with which the first superuser makes an account; older unused ones die. needed is false, and
-// there is no token, once a superuser exists.
+// SetupLink makes a one-time token with which the first superuser makes an account. Those that other replicas made stay good for
+// their time. needed is false, and there is no token, once a superuser exists.
 func (s *Service) SetupLink(ctx context.Context) (token string, needed bool, err error) {
 	token = rand.Text()
 	err = s.db.InTx(ctx, func(tx *postgres.Tx) error {
@@ -32,7 +33,7 @@ func (s *Service) SetupLink(ctx context.Context) (token string, needed bool, err
 		if needed = !exists; exists || err != nil {
 			return err
 		}
-		return replaceSetupLink(ctx, tx, hashSetup(token), s.cfg.Now())
+		return addSetupLink(ctx, tx, hashSetup(token), s.cfg.Now())
 	})
 	if err != nil || !needed {
 		return "", false, err
@@ -90,15 +91,32 @@ func superuserExists(ctx context.Context, tx *postgres.Tx) (exists bool, err err
 	return exists, nil
 }
 
-func replaceSetupLink(ctx context.Context, tx *postgres.Tx, hash []byte, now time.Time) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM setup_links WHERE used_at IS NULL`); err != nil {
+// addSetupLink keeps the newest links that have not expired, up to their limit.
+func addSetupLink(ctx context.Context, tx *postgres.Tx, hash []byte, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		DELETE FROM setup_links
+		WHERE used_at IS NULL AND (expires_at <= $1 OR token_hash NOT IN (
+			SELECT token_hash FROM setup_links
+			WHERE used_at IS NULL
+			ORDER BY created_at DESC, token_hash
+			LIMIT $2))`, now, setupLinks-1)
+	if err != nil {
 		return fmt.Errorf("delete old setup links: %w", err)
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err = tx.ExecContext(ctx, `
 		INSERT INTO setup_links (token_hash, created_at, expires_at)
 		VALUES ($1, $2, $3)`, hash, now, now.Add(setupLifetime))
 	if err != nil {
 		return fmt.Errorf("insert a setup link: %w", err)
+	}
+	return nil
+}
+
+// closeSetup makes all links useless for good: what was printed for the first superuser must not make another, even when the
+// first is one no longer.
+func closeSetup(ctx context.Context, tx *postgres.Tx, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE setup_links SET used_at = $1 WHERE used_at IS NULL`, now); err != nil {
+		return fmt.Errorf("close the setup: %w", err)
 	}
 	return nil
 }

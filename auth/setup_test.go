@@ -53,15 +53,43 @@ func TestTheFirstAdministratorComesByALinkThatWorksOnce(t *testing.T) {
 	}
 }
 
-func TestANewSetupLinkKillsTheOlder(t *testing.T) {
+func TestEverySetupLinkIsGoodUntilOneIsUsed(t *testing.T) {
 	t.Parallel()
-	_, s := fresh(t, nil)
+	db, s := fresh(t, nil)
 	older, newer := setupLink(t, s), setupLink(t, s)
-	refused(t, s.CheckSetup(t.Context(), older), 410, "")
-	_, err := s.CompleteSetup(t.Context(), older, admin)
+	for _, token := range []string{older, newer} {
+		if err := s.CheckSetup(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.CompleteSetup(t.Context(), older, admin); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, db, `UPDATE users SET is_superuser = false`) // the others must not wait for that
+	refused(t, s.CheckSetup(t.Context(), newer), 410, "")
+	_, err := s.CompleteSetup(t.Context(), newer, auth.Registration{Email: "second@example.com", Password: goodPassword})
 	refused(t, err, 410, "")
-	if _, err := s.CompleteSetup(t.Context(), newer, admin); err != nil {
+}
+
+func TestOfManySetupLinksTheNewestAreKept(t *testing.T) {
+	t.Parallel()
+	now := newClock()
+	db, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
+	first := setupLink(t, s)
+	now.advance(time.Second)
+	second := setupLink(t, s)
+	for range 19 {
+		now.advance(time.Second)
+		setupLink(t, s)
+	}
+	refused(t, s.CheckSetup(t.Context(), first), 410, "")
+	if err := s.CheckSetup(t.Context(), second); err != nil {
 		t.Error(err)
+	}
+	now.advance(30 * time.Minute)
+	setupLink(t, s)
+	if kept := one[int](t, db, `SELECT count(*) FROM setup_links`); kept != 1 {
+		t.Errorf("%d links; the expired ones should be gone", kept)
 	}
 }
 
@@ -129,7 +157,7 @@ func TestOfManyWhoUseTheSetupLinkAtOnceOneSucceeds(t *testing.T) {
 
 func TestAnAdministratorOfTheCommandLineClosesTheSetup(t *testing.T) {
 	t.Parallel()
-	_, s := fresh(t, nil)
+	db, s := fresh(t, nil)
 	token := setupLink(t, s)
 	u, err := s.CreateUser(t.Context(), admin, true)
 	if err != nil || !u.IsSuperuser || !u.IsVerified {
@@ -137,4 +165,6 @@ func TestAnAdministratorOfTheCommandLineClosesTheSetup(t *testing.T) {
 	}
 	_, err = s.CompleteSetup(t.Context(), token, auth.Registration{Email: "other@example.com", Password: goodPassword})
 	refused(t, err, 410, "")
+	execute(t, db, `UPDATE users SET is_superuser = false`)
+	refused(t, s.CheckSetup(t.Context(), token), 410, "")
 }

@@ -10,10 +10,7 @@ import (
 )
 
 // Token is an access token.
-type Token struct {
-	AccessToken string
-	ExpiresIn   time.Duration
-}
+type Token struct{ AccessToken string }
 
 // audience keeps access tokens apart from every other kind that is signed with the same secret.
 const audience = "fastapi-users:auth"

@@ -82,9 +82,11 @@ func printable(text string) string {
 	return text
 }
 
+// ErrRegistrationClosed answers strangers who want an account where registration is not open.
+var ErrRegistrationClosed = problem.New(http.StatusForbidden, "REGISTRATION_CLOSED")
+
 // The codes of the contract that routes of this package answer with.
 var (
-	errBadCredentials     = problem.New(http.StatusBadRequest, "LOGIN_BAD_CREDENTIALS")
-	errUserExists         = problem.New(http.StatusBadRequest, "REGISTER_USER_ALREADY_EXISTS")
-	errRegistrationClosed = problem.New(http.StatusForbidden, "REGISTRATION_CLOSED")
+	errBadCredentials = problem.New(http.StatusBadRequest, "LOGIN_BAD_CREDENTIALS")
+	errUserExists     = problem.New(http.StatusBadRequest, "REGISTER_USER_ALREADY_EXISTS")
 )

@@ -87,8 +87,8 @@ func (c *Config) checkUpstream(purpose Purpose, problems *Problems) {
 	if purpose != ForDatabase {
 		c.needUpstream(problems)
 	}
-	if key := c.UpstreamAPIKey.Reveal(); key != "" && (len(key) < minKey || strings.ContainsFunc(key, notInHeader)) {
-		c.fault(problems, "UPSTREAM_API_KEY", "write at least 16 printable ASCII characters without blanks, the same as in the upstream's configuration; make one with: openssl rand -hex 32")
+	if key := c.UpstreamAPIKey.Reveal(); key != "" && (len(key) < minKey || strings.ContainsFunc(key, notInKey)) {
+		c.fault(problems, "UPSTREAM_API_KEY", "write at least 16 printable ASCII characters without blanks, \" and \\ (JSON writes those in another way, so that the key could not be masked in answers), the same as in the upstream's configuration; make one with: openssl rand -hex 32")
 	}
 	if root := c.UpstreamWorkspaceRoot; root != "" && !canonical(root) {
 		c.fault(problems, "UPSTREAM_WORKSPACE_ROOT", "write an absolute folder other than /, without . and .. and doubled or trailing slashes (/srv/openhands/workspaces)")
@@ -107,7 +107,9 @@ func (c *Config) needUpstream(problems *Problems) {
 	}
 }
 
-func notInHeader(r rune) bool { return r <= ' ' || r > '~' }
+// notInKey refuses what no header carries, and what JSON writes in another way: such a key would not be found, and so not be
+// masked, in what agents print.
+func notInKey(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
 
 // canonical says whether p is the one way to write an absolute folder below the root.
 func canonical(p string) bool {
@@ -142,8 +144,8 @@ func (c *Config) checkOperator(problems *Problems) {
 		}
 		return
 	}
-	if key := c.OperatorLLMAPIKey.Reveal(); key != "" && (len(key) < minModelKey || strings.ContainsFunc(key, notInHeader)) {
-		c.fault(problems, "OPERATOR_LLM_API_KEY", "write at least 8 printable ASCII characters without blanks: a shorter key could not be masked in what agents print")
+	if key := c.OperatorLLMAPIKey.Reveal(); key != "" && (len(key) < minModelKey || strings.ContainsFunc(key, notInKey)) {
+		c.fault(problems, "OPERATOR_LLM_API_KEY", "write at least 8 printable ASCII characters without blanks, \" and \\: a shorter key, or one that JSON writes in another way, could not be masked in what agents print")
 	}
 	if c.OperatorLLMAPIKey == "" && c.OperatorLLMBaseURL == "" && !c.invalid["OPERATOR_LLM_BASE_URL"] {
 		c.need(problems, "OPERATOR_LLM_API_KEY", "set it beside OPERATOR_LLM_MODEL; only a server of your own, named by OPERATOR_LLM_BASE_URL, may need none")

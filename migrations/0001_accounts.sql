@@ -27,6 +27,7 @@ CREATE TABLE sessions (
     user_agent   text NOT NULL DEFAULT ''
 );
 CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_over ON sessions (least(expires_at, ended_at)); -- when it was over, for the purge
 
 -- One-time links that make the first administrator.
 CREATE TABLE setup_links (
@@ -36,7 +37,7 @@ CREATE TABLE setup_links (
     used_at    timestamptz
 );
 
--- What is set at run time for the whole installation, such as the anonymous mode.
+-- What holds for the whole installation: the anonymous mode as set at run time, the storage backend as the servers declare it.
 CREATE TABLE installation (
     key        text PRIMARY KEY,
     value      jsonb NOT NULL,

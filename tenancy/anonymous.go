@@ -5,14 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/internal/audit"
 	"github.com/openhands-saas/openhands-saas/internal/cache"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
-	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // Where the anonymous mode was set.
@@ -86,12 +84,12 @@ func (a *Anonymous) read(ctx context.Context) (mode, error) {
 }
 
 // Set turns the mode on or off for every replica, for good. actor is who the audit log names. A value that is kept already
-// changes nothing.
+// changes nothing. What the servers declared counts, not the caller's configuration: the command line may have another.
 func (a *Anonymous) Set(ctx context.Context, on bool, actor string) error {
-	if !on && a.files {
-		return problem.New(http.StatusConflict, "Anonymous use cannot be turned off while STORAGE_BACKEND is file. Set STORAGE_BACKEND=database first.")
-	}
 	return a.db.InTx(ctx, func(tx *postgres.Tx) error {
+		if err := a.mayTurn(ctx, tx, on); err != nil {
+			return err
+		}
 		changed, err := keep(ctx, tx, on)
 		if err != nil || !changed {
 			return err

@@ -61,6 +61,38 @@ func TestTheModeCannotBeTurnedOffWhileFilesAreTheStorage(t *testing.T) {
 	}
 }
 
+func TestACommandLineWithAnotherConfigurationCannotTurnTheModeOffUnderFiles(t *testing.T) {
+	t.Parallel()
+	r := newWorld(t)
+	server, shell := tenancy.NewAnonymous(r.db, true, true), tenancy.NewAnonymous(r.db, false, false)
+	r.must(server.Declare(t.Context()))
+	r.wantStatus(shell.Set(t.Context(), false, "command line"), http.StatusConflict)
+	if on, source := mode(r, server); !on || source != "environment" {
+		t.Errorf("%v, %s", on, source)
+	}
+	r.must(shell.Set(t.Context(), true, "command line"))
+
+	server = tenancy.NewAnonymous(r.db, true, false) // started anew, with the database for storage
+	r.must(server.Declare(t.Context()))
+	r.must(server.Declare(t.Context()))
+	files := tenancy.NewAnonymous(r.db, true, true) // a shell with what was in force before
+	r.must(files.Set(t.Context(), false, "command line"))
+	if on, _ := mode(r, server); on {
+		t.Error("it is on")
+	}
+}
+
+func TestAServerWithFilesDoesNotStartWhileTheModeIsKeptOff(t *testing.T) {
+	t.Parallel()
+	r := newWorld(t)
+	r.must(r.mode.Set(t.Context(), false, "command line"))
+	files := tenancy.NewAnonymous(r.db, true, true)
+	r.wantStatus(files.Declare(t.Context()), http.StatusConflict)
+	r.must(r.mode.Declare(t.Context()))
+	r.must(r.mode.Set(t.Context(), true, "command line"))
+	r.must(files.Declare(t.Context()))
+}
+
 func TestAllReplicasFollowTheModeWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(*testing.T, *postgres.DB){
@@ -84,9 +116,10 @@ func TestAllReplicasFollowTheModeWithinTwoSeconds(t *testing.T) {
 					return err == nil && got == on
 				})
 				freshAgain(t, there.db)
-				if got, _ := mode(there, quiet); got != on {
-					t.Error("what was remembered before was not dropped")
-				}
+				eventually(t, "what was remembered before is dropped", func() bool { // the notification may be on its way still
+					got, err := quiet.On(t.Context())
+					return err == nil && got == on
+				})
 			}
 		})
 	}

@@ -57,13 +57,37 @@ func (g *Gate) Identify(r *http.Request) (access.Caller, error) {
 	if err != nil {
 		return access.Caller{}, err
 	}
-	team := ""
-	if sent, present := r.Header[teamHeader]; present {
-		if team = strings.Join(sent, ","); team == "" {
-			return access.Caller{}, errTeamHeader // such as an unset variable in a script, which must not act on another team
-		}
+	team, err := askedTeam(r)
+	if err != nil {
+		return access.Caller{}, err
 	}
 	return g.Resolve(r.Context(), credential, team)
+}
+
+// CheckTeam judges the team header of a request that was found to be the user's, on routes that no team decides: nil without
+// one, else the errors of Identify.
+func (g *Gate) CheckTeam(r *http.Request, user uuid.UUID) error {
+	team, err := askedTeam(r)
+	if team == "" || err != nil {
+		return err
+	}
+	memberships, err := g.teams.Memberships(r.Context(), user)
+	if err != nil {
+		return err
+	}
+	_, err = currentTeam(memberships, team)
+	return err
+}
+
+// askedTeam is what the team header says, "" without one. An empty header is such as an unset variable in a script makes: it must
+// not act on another team.
+func askedTeam(r *http.Request) (string, error) {
+	sent, present := r.Header[teamHeader]
+	team := strings.Join(sent, ",")
+	if present && team == "" {
+		return "", errTeamHeader
+	}
+	return team, nil
 }
 
 // Resolve says who a credential is, acting for team, or for their own team when that is empty.
@@ -137,9 +161,9 @@ func currentTeam(memberships []access.Membership, asked string) (uuid.UUID, erro
 	if asked == "" {
 		return ownTeam(memberships), nil
 	}
-	id, err := parseTeam(asked)
-	if err != nil {
-		return uuid.Nil, err
+	id, ok := ParseID(asked)
+	if !ok {
+		return uuid.Nil, errTeamHeader
 	}
 	if !slices.ContainsFunc(memberships, func(m access.Membership) bool { return m.Team == id }) {
 		return uuid.Nil, access.ErrHidden
@@ -159,14 +183,12 @@ func ownTeam(memberships []access.Membership) uuid.UUID {
 	return uuid.Nil
 }
 
-// parseTeam takes the two plain forms of an id, hyphenated or not, and none of the others that uuid.Parse knows.
-func parseTeam(s string) (uuid.UUID, error) {
+// ParseID takes the two plain forms of an id, hyphenated or not, in any letter case, and none of the others that uuid.Parse
+// knows. It is the one reader of team ids, in headers and paths.
+func ParseID(s string) (uuid.UUID, bool) {
 	if len(s) != 36 && len(s) != 32 {
-		return uuid.Nil, errTeamHeader
+		return uuid.Nil, false
 	}
 	id, err := uuid.Parse(s)
-	if err != nil {
-		return uuid.Nil, errTeamHeader
-	}
-	return id, nil
+	return id, err == nil
 }

@@ -2,6 +2,7 @@ package tenancy_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -99,6 +100,9 @@ func TestTheCurrentTeamIsTheHeadersElseThePersonalOne(t *testing.T) {
 	r.must(err)
 	current := func(header ...string) (uuid.UUID, error) {
 		caller, err := r.gate.Identify(request(ada, header...))
+		if checked := r.gate.CheckTeam(request(ada, header...), ada.ID); !errors.Is(checked, err) {
+			t.Errorf("%q: CheckTeam says %v, Identify %v", header, checked, err)
+		}
 		if err != nil {
 			return uuid.Nil, err
 		}

@@ -47,7 +47,7 @@ func newSite(t *testing.T, options ...option) *site {
 		DB: dbtest.New(t), JWTSecret: []byte(strings.Repeat("k", 32)), Registration: auth.RegistrationOpen,
 		Hash: auth.HashParams{Memory: 64, Passes: 1, Lanes: 1},
 	}
-	wc := web.Config{CookieName: cookieName, Registration: auth.RegistrationOpen}
+	wc := web.Config{CookieName: cookieName, Registration: auth.RegistrationOpen, ClientIP: func(r *http.Request) string { return r.RemoteAddr }}
 	for _, o := range options {
 		o(&ac, &wc)
 	}
@@ -66,6 +66,7 @@ func routed(p *web.Pages) http.Handler {
 	e.GET("/account/setup/:token", p.SetupPage)
 	e.POST("/account/setup/:token", p.Setup)
 	e.POST("/account/logout", p.Logout)
+	e.GET("/account/", p.AccountPage)
 	e.GET("/account/assets/*", p.Asset)
 	return e
 }

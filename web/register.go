@@ -6,16 +6,13 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/openhands-saas/openhands-saas/auth"
-	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
-
-var errRegistrationClosed = problem.New(http.StatusForbidden, "REGISTRATION_CLOSED")
 
 // RegisterPage shows the form where registration is open, and says whom to ask where it is not.
 func (p *Pages) RegisterPage(c echo.Context) error {
 	v := view{Title: "Create an account", Form: form{Return: SafeReturn(c.QueryParam("return"))}}
 	if p.cfg.Registration != auth.RegistrationOpen {
-		return p.again(c, "message", v, errRegistrationClosed)
+		return p.again(c, "message", v, auth.ErrRegistrationClosed)
 	}
 	return p.render(c, http.StatusOK, "register", v)
 }
@@ -25,7 +22,7 @@ func (p *Pages) Register(c echo.Context) error {
 	in, password, err := formOf(c)
 	v := view{Title: "Create an account", Form: in}
 	if p.cfg.Registration != auth.RegistrationOpen {
-		return p.again(c, "message", v, errRegistrationClosed)
+		return p.again(c, "message", v, auth.ErrRegistrationClosed)
 	}
 	if err != nil {
 		return p.again(c, "register", v, err)
@@ -43,7 +40,7 @@ func (p *Pages) admit(c echo.Context, user auth.User) error {
 	cookie, expires, err := p.cfg.Auth.OpenBrowserFor(c.Request().Context(), user.ID, p.client(c))
 	if err != nil {
 		p.cfg.Log.ErrorContext(c.Request().Context(), "no session for a new account", "user", user.ID, "error", err)
-		return p.leave(c, "/account/login")
+		return p.leave(c, loginPage)
 	}
 	return p.welcome(c, cookie, expires, to)
 }

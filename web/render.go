@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"embed"
 	"html/template"
-	"net"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -26,6 +25,7 @@ type view struct {
 	Faults []string          // what is wrong with the whole
 	Fields map[string]string // what is wrong with one field, by its name
 
+	Next      string // where one goes on to from here
 	Open      bool   // strangers may register
 	Anonymous bool   // one may go on without an account
 	SignedIn  string // the address of whoever is signed in already
@@ -48,7 +48,7 @@ func (f form) ReturnQuery() string {
 
 func parsePages() map[string]*template.Template {
 	parsed := map[string]*template.Template{}
-	for _, name := range []string{"login", "register", "setup", "message"} {
+	for _, name := range []string{"login", "register", "setup", "account", "message"} {
 		parsed[name] = template.Must(template.ParseFS(templateFiles, "templates/layout.html", "templates/fields.html", "templates/"+name+".html"))
 	}
 	return parsed
@@ -57,7 +57,8 @@ func parsePages() map[string]*template.Template {
 // render answers with a page. Pages hold addresses and tokens of one person, so nobody may keep them.
 func (p *Pages) render(c echo.Context, status int, page string, v view) error {
 	v.Open = p.cfg.Registration == auth.RegistrationOpen
-	v.Anonymous = p.cfg.Anonymous(c.Request().Context())
+	v.Next = p.next(v.Form.Return)
+	v.Anonymous = v.Next != accountPage && p.cfg.Anonymous(c.Request().Context()) // that page is for accounts only
 	var body bytes.Buffer
 	if err := p.pages[page].ExecuteTemplate(&body, "layout", v); err != nil {
 		return err
@@ -75,13 +76,4 @@ func protect(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-}
-
-// peer is the address of the other end of the connection.
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

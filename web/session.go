@@ -15,7 +15,7 @@ import (
 func (p *Pages) welcome(c echo.Context, cookie string, expires time.Time, to string) error {
 	p.endCurrent(c)
 	c.SetCookie(auth.NewCookie(p.cfg.CookieName, p.cfg.Secure, cookie, expires))
-	return p.leave(c, to)
+	return p.leave(c, p.next(to))
 }
 
 // endCurrent ends the session of the cookie that came along, if it is one. A failure must not keep anybody from signing in.
@@ -45,7 +45,7 @@ func (p *Pages) Logout(c echo.Context) error {
 	}
 	c.SetCookie(auth.ExpiredCookie(p.cfg.CookieName, p.cfg.Secure))
 	c.Response().Header().Set("Clear-Site-Data", `"storage"`)
-	return p.leave(c, "/account/login")
+	return p.leave(c, loginPage)
 }
 
 // formOf reads a posted form. Bodies are bounded by whoever serves the pages.

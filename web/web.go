@@ -21,12 +21,13 @@ import (
 type Config struct {
 	Auth       *auth.Service
 	CookieName string
+	ClientIP   func(r *http.Request) string // the client's address, as far as proxies are believed
 
-	Secure       bool                         // the cookie is for https only
-	Registration string                       // one of auth's modes; the link to the form shows only when it is open
-	Anonymous    func(context.Context) bool   // whether one may go on without an account; nil: never
-	ClientIP     func(r *http.Request) string // nil: the peer's address
-	Log          *slog.Logger                 // nil: silent
+	Secure       bool                       // the cookie is for https only
+	Registration string                     // one of auth's modes; the link to the form shows only when it is open
+	Anonymous    func(context.Context) bool // whether one may go on without an account; nil: never
+	Home         string                     // where people go who have nowhere else to go; "": "/", the Canvas UI. "/account/" without one
+	Log          *slog.Logger               // nil: silent
 }
 
 // Pages answers the account pages.
@@ -41,8 +42,8 @@ func New(c Config) *Pages {
 	if c.Anonymous == nil {
 		c.Anonymous = func(context.Context) bool { return false }
 	}
-	if c.ClientIP == nil {
-		c.ClientIP = peer
+	if c.Home == "" {
+		c.Home = start
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -21,7 +20,10 @@ import (
 type Options struct {
 	CookieName string                     // auth.CookieName(Secure) by default
 	Secure     bool                       // people reach us over https
-	ClientIP   func(*http.Request) string // the client's address; the peer's by default
+	ClientIP   func(*http.Request) string // required: the client's address, as far as proxies are believed
+	// CheckTeam judges the header that selects a team, for somebody who has proved who they are. Required for Me: a team that one is
+	// not in answers 404 there as everywhere.
+	CheckTeam func(r *http.Request, userID uuid.UUID) error
 	// TeamOf gives the team that RegisterWithTeam answers with: the personal one. Required for that route.
 	TeamOf func(ctx context.Context, userID uuid.UUID) (any, error)
 }
@@ -37,22 +39,11 @@ func New(s *auth.Service, opts Options) *Handlers {
 	if opts.CookieName == "" {
 		opts.CookieName = auth.CookieName(opts.Secure)
 	}
-	if opts.ClientIP == nil {
-		opts.ClientIP = peer
-	}
 	return &Handlers{auth: s, opts: opts}
 }
 
 // maxBody bounds every body here: enough for the longest password in its longest escape.
 const maxBody = 64 << 10
-
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
 
 func (h *Handlers) client(c echo.Context) auth.Client {
 	return auth.Client{IP: h.opts.ClientIP(c.Request()), UserAgent: c.Request().UserAgent()}

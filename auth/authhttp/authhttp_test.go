@@ -36,9 +36,13 @@ func serve(t *testing.T, db *postgres.DB, change func(*auth.Config, *authhttp.Op
 		DB: db, JWTSecret: []byte("0123456789abcdef0123456789abcdef"), Registration: auth.RegistrationOpen,
 		Hash: auth.HashParams{Memory: 64, Passes: 1, Lanes: 1},
 	}
-	opts := authhttp.Options{TeamOf: func(_ context.Context, user uuid.UUID) (any, error) {
-		return map[string]any{"owner_id": user, "is_personal": true}, nil
-	}}
+	opts := authhttp.Options{
+		ClientIP:  func(r *http.Request) string { return "client of " + r.RemoteAddr },
+		CheckTeam: func(*http.Request, uuid.UUID) error { return nil },
+		TeamOf: func(_ context.Context, user uuid.UUID) (any, error) {
+			return map[string]any{"owner_id": user, "is_personal": true}, nil
+		},
+	}
 	if change != nil {
 		change(&cfg, &opts)
 	}

@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/auth/authhttp"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 const multipartType = "Content-Type: multipart/form-data; boundary=B"
@@ -129,6 +132,25 @@ func TestMeIsForAnyFormOfCredential(t *testing.T) {
 	expect(t, s.do("GET", "/api/users/me?session_api_key="+token, ""), 401, `{"detail":"Unauthorized"}`)
 }
 
+func TestMeIsNotAnsweredForATeamThatTheCallerIsNotIn(t *testing.T) {
+	t.Parallel()
+	s := fresh(t, func(_ *auth.Config, o *authhttp.Options) {
+		o.CheckTeam = func(r *http.Request, user uuid.UUID) error {
+			if user == uuid.Nil || r.Header.Get("X-Team-Id") != "" {
+				return problem.NotFound
+			}
+			return nil
+		}
+	})
+	s.register(t, "ann@example.com")
+	bearer := s.login(t, "ann@example.com")
+	expect(t, s.do("GET", "/api/users/me", "", bearer, "X-Team-Id: "+uuid.NewString()), 404, `{"detail":"Not Found"}`)
+	expect(t, s.do("GET", "/api/users/me", "", "X-Team-Id: "+uuid.NewString()), 401, `{"detail":"Unauthorized"}`)
+	if w := s.do("GET", "/api/users/me", "", bearer); w.Code != http.StatusOK {
+		t.Errorf("%d", w.Code)
+	}
+}
+
 // cookie logs in and returns a Cookie header.
 func (s *server) cookie(t *testing.T, email string) string {
 	t.Helper()
@@ -222,13 +244,13 @@ func TestALogoutIsKnownToTheOtherReplicaWithinTwoSeconds(t *testing.T) {
 	}
 }
 
-func TestThePeerIsWhoLoggedIn(t *testing.T) {
+func TestASessionKeepsTheClientsAddress(t *testing.T) {
 	t.Parallel()
 	s := fresh(t, nil)
 	s.register(t, "ann@example.com")
 	s.login(t, "ann@example.com")
 	var ip string
-	if err := s.db.Get(&ip, `SELECT ip FROM sessions`); err != nil || ip != "192.0.2.1" {
+	if err := s.db.Get(&ip, `SELECT ip FROM sessions`); err != nil || ip != "client of 192.0.2.1:1234" {
 		t.Errorf("got %q, %v", ip, err)
 	}
 }

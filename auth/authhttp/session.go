@@ -20,6 +20,9 @@ func (h *Handlers) Me(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.opts.CheckTeam(c.Request(), identity.User.ID); err != nil {
+		return err
+	}
 	return reply(c, http.StatusOK, identity.User)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,7 +21,11 @@ func TestMain(m *testing.M) {
 
 func TestTheCommandsBehaveAsTheirScriptsSay(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != ""})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		// Run by root, an embedded database is another user's, who must come through to its data folder.
+		Setup: func(env *testscript.Env) error { return os.Chmod(filepath.Dir(env.WorkDir), 0o711) },
+	})
 }
 
 func TestEveryNameIsInTheOperatorsReference(t *testing.T) {

@@ -16,11 +16,11 @@ import (
 // readPassword takes the password from a file, from a person at a terminal (twice, without echo), or from a pipe (one line).
 func readPassword(cmd *cobra.Command, file string) (string, error) {
 	if file != "" {
-		raw, err := os.ReadFile(file)
+		password, err := passwordIn(file)
 		if err != nil {
 			return "", fmt.Errorf("--password-file: %w", err)
 		}
-		return nonEmpty(strings.TrimRight(string(raw), "\r\n"))
+		return password, nil
 	}
 	lines := bufio.NewReader(cmd.InOrStdin())
 	stdin, isFile := cmd.InOrStdin().(*os.File)
@@ -32,6 +32,14 @@ func readPassword(cmd *cobra.Command, file string) (string, error) {
 		return nonEmpty(line)
 	}
 	return askTwice(cmd, stdin, lines)
+}
+
+func passwordIn(file string) (string, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	return nonEmpty(strings.TrimRight(string(raw), "\r\n"))
 }
 
 func nonEmpty(password string) (string, error) {

@@ -6,6 +6,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/auth"
@@ -28,13 +29,14 @@ import (
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
 )
 
-// shutdownGrace is how long requests in flight may take once a stop was asked for.
-const shutdownGrace = 10 * time.Second
-
 // Options are what the program may be given beside its configuration. The zero value is useful.
 type Options struct {
 	Log *slog.Logger // default: slog.Default()
 	Out io.Writer    // where a person reads the first administrator's link; default: nowhere
+
+	BodyTimeout   time.Duration // how long the body of a request to our own routes may take; 30 s by default
+	ShutdownGrace time.Duration // how long requests in flight may take once a stop was asked for; 10 s by default
+	DatabaseWait  time.Duration // how long a start waits for the database; 30 s by default
 }
 
 // App is the whole program.
@@ -44,23 +46,28 @@ type App struct {
 	out      io.Writer
 	listener net.Listener
 	database *database
-	secret   config.Secret // signs access tokens
 	auth     *auth.Service
 	teams    *tenancy.Service
 	mode     *tenancy.Anonymous
+	gate     *tenancy.Gate
 	objects  *conversation.Service
 	dialect  *agentserver.Dialect
 	engine   *proxy.Engine
 	server   *http.Server
 	jobs     sync.WaitGroup
+	inFlight atomic.Int64 // requests that are being answered
+
+	bodyTimeout, grace, wait time.Duration
 }
 
 // New takes the port, opens the database and joins the services. Its errors say what to do; after an error nothing is left
 // running.
 func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
-	a := &App{cfg: cfg, log: opts.Log, out: opts.Out}
-	if a.log == nil {
-		a.log = slog.Default()
+	a := &App{
+		cfg: cfg, log: cmp.Or(opts.Log, slog.Default()), out: opts.Out,
+		bodyTimeout: cmp.Or(opts.BodyTimeout, 30*time.Second),
+		grace:       cmp.Or(opts.ShutdownGrace, 10*time.Second),
+		wait:        cmp.Or(opts.DatabaseWait, databaseWait),
 	}
 	if a.out == nil {
 		a.out = io.Discard
@@ -78,13 +85,18 @@ func (a *App) open(ctx context.Context) error {
 	if a.listener, err = net.Listen("tcp", address); err != nil {
 		return fmt.Errorf("listen on %s: %w (is another program using the port? set PORT to a free one)", address, err)
 	}
-	if a.database, err = openDatabase(ctx, a.cfg, embedpg.Start, a.log); err != nil {
+	if a.database, err = openDatabase(ctx, a.cfg, a.wait, embedpg.Start, a.log); err != nil {
 		return err
 	}
 	if err := a.database.prepare(ctx, a.log); err != nil {
 		return err
 	}
-	if err := a.composeTenants(); err != nil {
+	secret, err := signingSecret(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.composeTenants(secret)
+	if err := a.settleMode(ctx); err != nil {
 		return err
 	}
 	if err := a.composeProxy(); err != nil {
@@ -94,49 +106,8 @@ func (a *App) open(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) httpServer() *http.Server {
-	return &http.Server{
-		Handler:           a.handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
-}
-
 // Addr is the address that is listened on, useful when the port was 0.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
-
-// Run serves until ctx ends or serving fails; then it lets requests in flight finish and ends live connections.
-func (a *App) Run(ctx context.Context) error {
-	jobs, stop := context.WithCancel(ctx)
-	defer a.jobs.Wait()
-	defer stop()
-	a.startJobs(jobs)
-	if err := a.announce(ctx); err != nil {
-		return err
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- a.server.Serve(a.listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-		return a.shutdown()
-	}
-}
-
-// shutdown ends the sockets first, since http.Server knows nothing of hijacked connections.
-func (a *App) shutdown() error {
-	a.log.Info("stopping")
-	a.engine.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
-	defer cancel()
-	if err := a.server.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("stop: %w", err), a.server.Close())
-	}
-	return nil
-}
 
 // Close gives everything back. It may be called more than once, and after a failed New.
 func (a *App) Close() error {
@@ -146,6 +117,9 @@ func (a *App) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	if a.server != nil {
+		errs = append(errs, a.server.Close())
+	}
 	if a.engine != nil {
 		a.engine.Close()
 	}
@@ -154,36 +128,24 @@ func (a *App) Close() error {
 	}
 	if a.database != nil {
 		errs = append(errs, a.database.close())
-		a.database = nil
 	}
 	return errors.Join(errs...)
 }
 
-// announce says where the program is reached and, while there is no administrator, how to become the first.
-func (a *App) announce(ctx context.Context) error {
-	token, needed, err := a.auth.SetupLink(ctx)
-	if err != nil {
-		return fmt.Errorf("make the first administrator's link: %w", err)
+// settleMode declares what this server needs of the anonymous mode, and says where another setting than the configuration's
+// counts.
+func (a *App) settleMode(ctx context.Context) error {
+	if err := a.mode.Declare(ctx); err != nil {
+		return err
 	}
-	a.log.Info("serving", "address", a.Addr().String(), "url", a.cfg.PublicURL)
-	if !needed {
-		return nil
-	}
-	link, err := url.JoinPath(a.baseURL(), "account/setup", token)
+	on, err := a.mode.On(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "\nThere is no administrator yet. Within 30 minutes, open\n\n    %s\n\n", link)
-	return err
-}
-
-// baseURL is PUBLIC_URL, or where the listener is reached from this machine.
-func (a *App) baseURL() string {
-	if a.cfg.PublicURL != "" {
-		return a.cfg.PublicURL
+	if on != a.cfg.Anonymous() && a.mode.Source(ctx) == tenancy.SourceKept {
+		a.log.Warn("anonymous mode is as it was set at run time, which wins over ANONYMOUS_MODE", "on", on, "ANONYMOUS_MODE", a.cfg.AnonymousMode)
 	}
-	_, port, _ := net.SplitHostPort(a.Addr().String())
-	return "http://" + net.JoinHostPort("localhost", port)
+	return nil
 }
 
 // db is shorthand for the one connection pool.

@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"net/netip"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -18,17 +18,14 @@ import (
 	"github.com/openhands-saas/openhands-saas/web"
 )
 
-// composeTenants makes the services that need only the database, from the bottom row to the top, and wires their hooks.
-func (a *App) composeTenants() error {
-	var err error
-	if a.secret, err = signingSecret(a.cfg); err != nil {
-		return err
-	}
+// composeTenants makes the services that need only the database, from the bottom row to the top, and wires their hooks. The
+// secret signs and reads access tokens; commands, which do neither, have none.
+func (a *App) composeTenants(secret config.Secret) {
 	a.teams = tenancy.New(a.db())
-	a.auth = auth.New(a.authConfig())
+	a.auth = auth.New(a.authConfig(secret))
 	a.mode = tenancy.NewAnonymous(a.db(), a.cfg.Anonymous(), a.cfg.StorageBackend == config.StorageFile)
+	a.gate = tenancy.NewGate(a.auth, a.teams, a.mode, a.cookieName())
 	a.objects = conversation.New(a.db(), conversation.Options{Lease: agentserver.CreateTimeout + time.Minute})
-	return nil
 }
 
 // composeProxy makes the way to the upstream. It does not contact it.
@@ -52,19 +49,20 @@ func signingSecret(cfg *config.Config) (config.Secret, error) {
 	return config.SecretFile(cfg.DataDir)
 }
 
-func (a *App) authConfig() auth.Config {
+func (a *App) authConfig(secret config.Secret) auth.Config {
 	previous := make([][]byte, len(a.cfg.JWTSecretPrevious))
-	for i, secret := range a.cfg.JWTSecretPrevious {
-		previous[i] = []byte(secret.Reveal())
+	for i, old := range a.cfg.JWTSecretPrevious {
+		previous[i] = []byte(old.Reveal())
 	}
 	return auth.Config{
 		DB:              a.db(),
-		JWTSecret:       []byte(a.secret.Reveal()),
+		JWTSecret:       []byte(secret.Reveal()),
 		PreviousSecrets: previous,
 		JWTLifetime:     a.cfg.JWTLifetime,
 		SessionLifetime: a.cfg.SessionLifetime,
 		SessionIdle:     a.cfg.SessionIdle,
 		Registration:    a.cfg.Registration,
+		Log:             a.log,
 		Hooks: auth.Hooks{UserCreated: func(ctx context.Context, tx *postgres.Tx, u auth.User, teamName string) error {
 			return a.teams.CreatePersonal(ctx, tx, u, teamName)
 		}},
@@ -103,7 +101,7 @@ func (a *App) newEngine() (*proxy.Engine, error) {
 		Key:            a.cfg.UpstreamAPIKey.Reveal(),
 		Secrets:        a.maskedSecrets(),
 		Operations:     a.dialect.Operations(),
-		Gate:           a.gate(),
+		Gate:           a.gate,
 		Objects:        a.objects,
 		Events:         a.db().Bus,
 		Fallback:       a.dialect.UI(),
@@ -129,18 +127,13 @@ func (a *App) origins() []string {
 	return []string{a.cfg.PublicURL}
 }
 
-func (a *App) gate() *tenancy.Gate {
-	return tenancy.NewGate(a.auth, a.teams, a.mode, a.cookieName())
-}
-
 func (a *App) cookieName() string { return auth.CookieName(a.cfg.Secure()) }
 
-// trusts says whether address is a proxy whose forwarding headers are believed.
-func (a *App) trusts(address netip.Addr) bool {
-	for _, network := range a.cfg.TrustedProxies {
-		if network.Contains(address) {
-			return true
-		}
+// clientIP is the address of who asks, as far as the trusted proxies tell; empty when it cannot be told.
+func (a *App) clientIP(r *http.Request) string {
+	address := a.engine.ClientAddress(r)
+	if !address.IsValid() {
+		return ""
 	}
-	return false
+	return address.String()
 }

@@ -22,11 +22,12 @@ const databaseWait = 30 * time.Second
 type database struct {
 	*postgres.DB
 	server *embedpg.Server // nil when external
+	wait   time.Duration   // for a server that is still starting, and for the first notification
 }
 
 // openDatabase starts or finds the server, creates the database when it is missing, and connects.
-func openDatabase(ctx context.Context, cfg *config.Config, open embedded, log *slog.Logger) (*database, error) {
-	d := &database{}
+func openDatabase(ctx context.Context, cfg *config.Config, wait time.Duration, open embedded, log *slog.Logger) (*database, error) {
+	d := &database{wait: wait}
 	url := cfg.DatabaseURL.Reveal()
 	if cfg.Embedded() {
 		server, err := open(ctx, embedpg.Config{DataDir: cfg.DataDir, Log: log, Fsync: true})
@@ -55,7 +56,7 @@ func attachOrStart(ctx context.Context, cfg embedpg.Config) (*embedpg.Server, er
 
 // connect waits for a server that is still starting: after a power cut everything comes up at once.
 func (d *database) connect(ctx context.Context, url string, pool int, log *slog.Logger) error {
-	waiting, cancel := context.WithTimeout(ctx, databaseWait)
+	waiting, cancel := context.WithTimeout(ctx, d.wait)
 	defer cancel()
 	if err := postgres.WaitFor(waiting, url, log); err != nil {
 		return err
@@ -77,9 +78,29 @@ func (d *database) prepare(ctx context.Context, log *slog.Logger) error {
 	if applied > 0 {
 		log.Info("database brought up to date", "migrations", applied)
 	}
-	return d.Listen(ctx)
+	return d.listen(ctx)
 }
 
+// listen gives up after a while: notifications that do not arrive would otherwise look like a start that hangs.
+func (d *database) listen(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, d.wait)
+	defer cancel()
+	err := d.Listen(waiting)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return fmt.Errorf("%w (is a pooler in between? connect directly, not through a pooler in transaction mode)", err)
+	}
+	return err
+}
+
+// ended is closed when a server of ours is gone; an external one is never known to be.
+func (d *database) ended() <-chan struct{} {
+	if d.server == nil {
+		return nil
+	}
+	return d.server.Done()
+}
+
+// close may be called more than once.
 func (d *database) close() error {
 	var errs []error
 	if d.DB != nil {

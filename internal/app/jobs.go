@@ -12,6 +12,8 @@ import (
 const (
 	reconcilePause = 15 * time.Second
 	upstreamPause  = 5 * time.Second
+	followPause    = 8 * time.Second
+	purgePause     = time.Hour
 )
 
 // startJobs starts what goes on beside requests; all of it ends with ctx.
@@ -19,6 +21,8 @@ func (a *App) startJobs(ctx context.Context) {
 	a.jobs.Go(func() { a.watchUpstream(ctx) })
 	a.jobs.Go(func() { every(ctx, reconcilePause, a.reconcile) })
 	a.jobs.Go(func() { a.adoptWhenFirstOn(ctx) })
+	a.jobs.Go(func() { every(ctx, followPause, a.followRunning) })
+	a.jobs.Go(func() { every(ctx, purgePause, a.purge) })
 }
 
 // every calls run now and after each pause, until ctx ends.
@@ -43,6 +47,24 @@ func (a *App) reconcile(ctx context.Context) {
 	}
 	if settled > 0 {
 		a.log.Info("reservations settled with the upstream", "count", settled)
+	}
+}
+
+// followRunning keeps the order by "updated" right while agents work without anybody's request.
+func (a *App) followRunning(ctx context.Context) {
+	if _, err := a.dialect.FollowRunning(ctx); err != nil && ctx.Err() == nil {
+		a.log.Debug("running conversations could not be followed; the next run tries again", "error", err)
+	}
+}
+
+// purge deletes sessions and setup links that are long over.
+func (a *App) purge(ctx context.Context) {
+	deleted, err := a.auth.Purge(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("old sessions could not be deleted; the next run tries again", "error", err)
+	}
+	if deleted > 0 {
+		a.log.Info("old sessions and setup links deleted", "count", deleted)
 	}
 }
 

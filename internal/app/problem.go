@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 
 	"github.com/labstack/echo/v4"
 
@@ -27,6 +28,11 @@ func errorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 	}
 }
 
+var (
+	tooSlow  = problem.New(http.StatusRequestTimeout, "The body of this request took too long to arrive. Send it again.")
+	tooLarge = problem.Newf(http.StatusRequestEntityTooLarge, "The request body is longer than %d bytes. Send less.", maxOwnBody)
+)
+
 // translate turns what lower layers say into problems: rights, the database's absence, and echo's own errors.
 func translate(err error) error {
 	switch {
@@ -34,6 +40,8 @@ func translate(err error) error {
 		return problem.NotFound
 	case errors.Is(err, access.ErrForbidden):
 		return problem.Forbidden
+	case errors.Is(err, os.ErrDeadlineExceeded) && problem.Of(err).Status == http.StatusBadRequest: // not a call of the database
+		return tooSlow.Because(err)
 	}
 	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
 		return fromEcho(he)
@@ -45,6 +53,9 @@ func translate(err error) error {
 func fromEcho(he *echo.HTTPError) error {
 	if inner, ok := errors.AsType[*problem.Error](he.Internal); ok {
 		return inner
+	}
+	if he.Code == http.StatusRequestEntityTooLarge {
+		return tooLarge
 	}
 	return problem.New(he.Code, fmt.Sprint(he.Message)).Because(he.Internal)
 }

@@ -2,13 +2,10 @@ package app
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/openhands-saas/openhands-saas/auth/authhttp"
-	"github.com/openhands-saas/openhands-saas/internal/problem"
-	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/tenancy/teamhttp"
 	"github.com/openhands-saas/openhands-saas/web"
 )
@@ -33,6 +30,7 @@ func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.
 	both(e, http.MethodPost, "/api/teams/:team_id/members", teams.AddMember)
 
 	// Pages for people.
+	both(e, http.MethodGet, "/account", pages.AccountPage)
 	e.GET("/account/login", pages.LoginPage)
 	e.POST("/account/login", pages.Login)
 	e.GET("/account/register", pages.RegisterPage)
@@ -54,38 +52,4 @@ func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.
 func both(e *echo.Echo, method, path string, h echo.HandlerFunc) {
 	e.Add(method, path, h)
 	e.Add(method, path+"/", h)
-}
-
-// ours are the prefixes that never reach the proxy, even where no route matches: a typing error in a path of ours must not be
-// asked of the upstream.
-var ours = []string{"/api/auth", "/api/users", "/api/teams", "/account", "/healthz", "/readyz", "/alive", "/health", "/ready"}
-
-// isOurs decides between our routes and the proxy. The workspace session is the upstream's, though its path looks like ours.
-func isOurs(path string) bool {
-	if path == "/api/auth/workspace-session" {
-		return false
-	}
-	for _, prefix := range ours {
-		if path == prefix || strings.HasPrefix(path, prefix+"/") {
-			return true
-		}
-	}
-	return false
-}
-
-// handler splits requests before echo sees them: the proxy must get the raw writer (echo loses a status behind a 1xx) and
-// the raw target.
-func (a *App) handler() http.Handler {
-	own := a.ownHandler()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isOurs(r.URL.EscapedPath()) {
-			a.engine.ServeHTTP(w, r)
-			return
-		}
-		if _, err := proxy.ParseTarget(r.RequestURI); err != nil {
-			problem.Write(w, err)
-			return
-		}
-		own.ServeHTTP(w, r)
-	})
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -40,12 +39,10 @@ func OpenTools(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Tool
 	a := &App{cfg: &here, log: log, out: io.Discard}
 	t := &Tools{app: a}
 	var err error
-	if a.database, err = openDatabase(ctx, cfg, attachOrStart, log); err != nil {
+	if a.database, err = openDatabase(ctx, cfg, databaseWait, attachOrStart, log); err != nil {
 		return nil, err
 	}
-	if err := a.composeTenants(); err != nil {
-		return nil, errors.Join(err, t.Close())
-	}
+	a.composeTenants("") // no tokens are made or read here, so the secret's file is not needed and not made
 	return t, nil
 }
 

@@ -103,7 +103,7 @@ func hint(err error, general string) string {
 	}
 	switch {
 	case strings.Contains(u.body, "REGISTRATION_CLOSED"):
-		return "REGISTRATION: this walk needs `open`. Set it while you walk, or walk a staging server with the same configuration"
+		return "REGISTRATION: registering needs `open`. Walk as two accounts that exist: --email, --password-file, --other-email, --other-password-file"
 	case u.status == http.StatusUnprocessableEntity && strings.Contains(u.body, "OPERATOR_LLM_MODEL"):
 		return "OPERATOR_LLM_MODEL: no model is configured for everybody. Set OPERATOR_LLM_*, or use --no-agent"
 	case u.status == http.StatusBadGateway || u.status == http.StatusGatewayTimeout:

@@ -2,7 +2,8 @@
 // see it, both sign out.
 //
 // It is a plain HTTP client and imports nothing else of the product, so that it sees what clients see. It knows no
-// administrator's key and changes nothing but what its own two accounts own. Its key idea: each step says in one line what it
+// administrator's key and changes nothing but what its two accounts own: two that it registers, or two that exist, beside whose
+// own things it leaves nothing behind. Its key idea: each step says in one line what it
 // proves; the first that fails ends the walk and says what to look at.
 package smoke
 
@@ -18,9 +19,13 @@ import (
 	"time"
 )
 
+// Account is an account that exists.
+type Account struct{ Email, Password string }
+
 // Options say what to walk and how.
 type Options struct {
 	URL          string        // where the server is reached
+	Accounts     []Account     // two people who share no team, to walk as; none: two are registered, and stay
 	NoAgent      bool          // make a conversation without a message
 	Insecure     bool          // accept any TLS certificate
 	AgentTimeout time.Duration // how long the agent may take; 0: three minutes
@@ -50,6 +55,10 @@ func newWalk(o Options) (*walk, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: o.Insecure}
+	people, err := peopleOf(o.Accounts)
+	if err != nil {
+		return nil, err
+	}
 	w := &walk{
 		client:       &http.Client{Transport: transport, CheckRedirect: stay},
 		base:         strings.TrimRight(base.String(), "/"),
@@ -57,8 +66,9 @@ func newWalk(o Options) (*walk, error) {
 		noAgent:      o.NoAgent,
 		agentTimeout: positive(o.AgentTimeout, 3*time.Minute),
 		poll:         positive(o.Poll, time.Second),
-		first:        newPerson(),
-		second:       newPerson(),
+		first:        people[0],
+		second:       people[1],
+		existing:     len(o.Accounts) > 0,
 	}
 	if w.out == nil {
 		w.out = io.Discard
@@ -101,14 +111,19 @@ func (w *walk) steps(ctx context.Context) error {
 
 // plan is the whole walk.
 func (w *walk) plan() []step {
-	steps := []step{
-		{"the server answers and its database does", w.ready, "whether openhands-saas runs at this URL; its log, when /readyz answers 503 the database is away"},
-		{"two people register", w.register, "the server's log at this time"},
-		{"both sign in", w.signIn, "JWT_SECRET of all replicas: it must be the same"},
-		{"the server knows who they are", w.me, "JWT_SECRET of all replicas, and their clocks"},
-		{"each has one team, the personal one", w.teams, "the server's log; openhands-saas migrate status"},
-		{"the first person starts a conversation", w.start, "the upstream: is it up, and are UPSTREAM_URL and UPSTREAM_API_KEY right? the server's log says"},
+	steps := []step{{"the server answers and its database does", w.ready, "whether openhands-saas runs at this URL; its log, when /readyz answers 503 the database is away"}}
+	if w.existing {
+		steps = append(steps, step{"both sign in", w.signIn, "the addresses and passwords that you gave"})
+	} else {
+		steps = append(steps,
+			step{"two people register", w.register, "the server's log at this time"},
+			step{"both sign in", w.signIn, "JWT_SECRET of all replicas: it must be the same"})
 	}
+	steps = append(steps,
+		step{"the server knows who they are", w.me, "JWT_SECRET of all replicas, and their clocks"},
+		step{"each has a personal team, and they share none", w.teams, "the server's log; openhands-saas migrate status; with accounts of yours, their teams"},
+		step{"the first person starts a conversation", w.start, "the upstream: is it up, and are UPSTREAM_URL and UPSTREAM_API_KEY right? the server's log says"},
+	)
 	if !w.noAgent {
 		steps = append(steps, step{"the agent answers and finishes", w.agent, "OPERATOR_LLM_*: is the model's key valid and its address reachable from the upstream? the upstream's log says"})
 	}

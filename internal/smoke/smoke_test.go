@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,8 @@ type server struct {
 	states  []string          // of the agent, one per look; the last stays
 	answers map[string]answer
 	calls   []string
+	more    string // teams that everybody is in
+	other   string // a conversation that everybody's list holds, with a comma behind it
 }
 
 type answer struct {
@@ -70,7 +74,7 @@ func (s *server) answer(r *http.Request) answer {
 	case route == "GET /api/auth/users/me":
 		return answer{200, `{"email":"` + who + `"}`}
 	case route == "GET /api/teams/":
-		return answer{200, `[{"id":"x","is_personal":true}]`}
+		return answer{200, `[` + s.more + `{"id":"of ` + who + `","is_personal":true}]`}
 	}
 	return s.conversations(r, who)
 }
@@ -82,9 +86,9 @@ func (s *server) conversations(r *http.Request, who string) answer {
 		s.owner["c1"] = who
 		return answer{201, `{"id":"c1"}`}
 	case route == "GET /api/conversations/search" && s.owner["c1"] == who:
-		return answer{200, `{"items":[{"id":"c1"}]}`}
+		return answer{200, `{"items":[` + s.other + `{"id":"c1"}]}`}
 	case route == "GET /api/conversations/search":
-		return answer{200, `{"items":[]}`}
+		return answer{200, `{"items":[` + strings.TrimSuffix(s.other, ",") + `]}`}
 	case s.owner[id] != who:
 		return answer{404, `{"detail":"Not Found"}`}
 	case r.Method == "DELETE":
@@ -106,10 +110,10 @@ func between(r *http.Request, left, right string) string {
 	return value
 }
 
-func walk(t *testing.T, s *server, noAgent bool) (string, error) {
+func walk(t *testing.T, s *server, noAgent bool, accounts ...smoke.Account) (string, error) {
 	t.Helper()
 	var out strings.Builder
-	err := smoke.Run(t.Context(), smoke.Options{URL: serve(t, s), NoAgent: noAgent, Out: &out, Poll: time.Millisecond, AgentTimeout: 200 * time.Millisecond})
+	err := smoke.Run(t.Context(), smoke.Options{URL: serve(t, s), Accounts: accounts, NoAgent: noAgent, Out: &out, Poll: time.Millisecond, AgentTimeout: 200 * time.Millisecond})
 	return out.String(), err
 }
 
@@ -123,8 +127,47 @@ func TestAHealthyServerIsWalkedToTheEndAndLeftClean(t *testing.T) {
 	if len(s.tokens) != 0 || len(s.owner) != 0 {
 		t.Errorf("left behind: %v %v", s.tokens, s.owner)
 	}
-	if strings.Count(out, "accounts cannot be deleted yet") != 2 {
+	if !regexp.MustCompile(`these accounts stay.*: smoke-\w+@example.com, smoke-\w+@example.com`).MatchString(out) {
 		t.Errorf("does not say what stays:\n%s", out)
+	}
+}
+
+var existing = []smoke.Account{{Email: "Ada@example.com", Password: "a"}, {Email: "bob@example.com", Password: "b"}}
+
+func TestAWalkAsExistingAccountsRegistersNobodyAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := &server{other: `{"id":"c0"},`}
+	out, err := walk(t, s, true, existing...)
+	if err != nil || strings.Count(out, "✓") != 9 || strings.Contains(out, "stay") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if len(s.tokens) != 0 || len(s.owner) != 0 || slices.Contains(s.calls, "POST /api/auth/register-with-team") {
+		t.Errorf("left behind: %v %v after %v", s.tokens, s.owner, s.calls)
+	}
+}
+
+func TestAWalkAsExistingAccountsFindsWhatOneSeesOfTheOther(t *testing.T) {
+	t.Parallel()
+	out, err := walk(t, &server{more: `{"id":"shared"},`}, true, existing...)
+	if err == nil || !strings.Contains(err.Error(), "they share none") || !strings.Contains(out, "both in the team shared") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = walk(t, &server{answers: map[string]answer{"GET /api/conversations/search": {200, `{"items":[{"id":"c1"}]}`}}}, true, existing...)
+	if err == nil || !strings.Contains(err.Error(), "cannot see that it exists") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = walk(t, &server{answers: map[string]answer{"GET /api/conversations/search": {200, `{"items":[{"id":"c0"}]}`}}}, true, existing...)
+	if err == nil || !strings.Contains(err.Error(), "finds it in the list") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestTheAccountsOfAWalkAreTwo(t *testing.T) {
+	t.Parallel()
+	for _, accounts := range [][]smoke.Account{existing[:1], {existing[0], {Email: "ada@EXAMPLE.com"}}} {
+		if _, err := walk(t, &server{}, true, accounts...); err == nil || !strings.Contains(err.Error(), "two different accounts") {
+			t.Errorf("%v: %v", accounts, err)
+		}
 	}
 }
 
@@ -147,11 +190,11 @@ func TestEachFailureEndsTheWalkAndSaysWhatToLookAt(t *testing.T) {
 	}{
 		{"database away", &server{answers: map[string]answer{"GET /readyz": {503, `{}`}}}, "the server answers", []string{"the server cannot reach it"}, false},
 		{"closed registration", &server{answers: map[string]answer{"POST /api/auth/register-with-team": {403, `{"detail":"REGISTRATION_CLOSED"}`}}},
-			"two people register", []string{"answered 403", "REGISTRATION: this walk needs `open`"}, false},
+			"two people register", []string{"answered 403", "REGISTRATION: registering needs `open`"}, false},
 		{"not our server", &server{answers: map[string]answer{"POST /api/auth/register-with-team": {200, `<html>`}}}, "two people register", []string{"JSON of the documented form"}, false},
 		{"redirect", &server{answers: map[string]answer{"POST /api/auth/register-with-team": {301, ``}}}, "two people register", []string{"PUBLIC_URL"}, false},
 		{"wrong person", &server{answers: map[string]answer{"GET /api/auth/users/me": {200, `{"email":"x"}`}}}, "who they are", []string{`the server says "x"`}, false},
-		{"two teams", &server{answers: map[string]answer{"GET /api/teams/": {200, `[{},{}]`}}}, "one team", []string{"has 2 teams"}, false},
+		{"two teams", &server{answers: map[string]answer{"GET /api/teams/": {200, `[{"is_personal":true},{}]`}}}, "personal team", []string{"has 2 teams"}, false},
 		{"no model", &server{answers: map[string]answer{"POST /api/conversations": {422, `{"detail":"set OPERATOR_LLM_MODEL"}`}}},
 			"starts a conversation", []string{"no model is configured", "--no-agent"}, false},
 		{"upstream down", &server{answers: map[string]answer{"POST /api/conversations": {502, `{}`}}}, "starts a conversation", []string{"UPSTREAM_URL"}, false},

@@ -22,6 +22,7 @@ type walk struct {
 	poll         time.Duration
 
 	first, second *person
+	existing      bool   // the people had their accounts before
 	conversation  string // id, while it exists
 }
 
@@ -30,6 +31,21 @@ type person struct {
 	email, password string
 	registered      bool
 	token           string
+}
+
+// peopleOf are the two who walk: those with the accounts, or two new ones.
+func peopleOf(accounts []Account) ([]*person, error) {
+	switch {
+	case len(accounts) == 0:
+		return []*person{newPerson(), newPerson()}, nil
+	case len(accounts) != 2 || strings.EqualFold(accounts[0].Email, accounts[1].Email):
+		return nil, errors.New("give two different accounts, or none: the walk proves what one cannot see of the other")
+	}
+	people := make([]*person, len(accounts))
+	for i, a := range accounts {
+		people[i] = &person{email: a.Email, password: a.Password}
+	}
+	return people, nil
 }
 
 // newPerson has an address that no mail reaches (RFC 2606) and nobody has.
@@ -84,7 +100,7 @@ func (w *walk) me(ctx context.Context) error {
 		if _, err := w.do(ctx, call{method: "GET", path: "/api/auth/users/me", token: p.token, want: http.StatusOK, into: &answer}); err != nil {
 			return err
 		}
-		if answer.Email != p.email {
+		if !strings.EqualFold(answer.Email, p.email) {
 			return fmt.Errorf("signed in as %s, but the server says %q", p.email, answer.Email)
 		}
 	}
@@ -92,19 +108,42 @@ func (w *walk) me(ctx context.Context) error {
 }
 
 func (w *walk) teams(ctx context.Context) error {
+	owner := map[string]string{} // team → who was seen in it
 	for _, p := range w.people() {
-		var answer []struct {
-			ID       string
-			Personal bool `json:"is_personal"`
-		}
-		if _, err := w.do(ctx, call{method: "GET", path: "/api/teams/", token: p.token, want: http.StatusOK, into: &answer}); err != nil {
+		teams, err := w.teamsOf(ctx, p)
+		if err != nil {
 			return err
 		}
-		if len(answer) != 1 || !answer[0].Personal {
-			return fmt.Errorf("%s has %d teams; a new account has exactly its personal one", p.email, len(answer))
+		for _, id := range teams {
+			if other, shared := owner[id]; shared {
+				return fmt.Errorf("%s and %s are both in the team %s, where each may see what the other does", other, p.email, id)
+			}
+			owner[id] = p.email
 		}
 	}
 	return nil
+}
+
+// teamsOf returns the ids of a person's teams. A new account is in exactly one.
+func (w *walk) teamsOf(ctx context.Context, p *person) ([]string, error) {
+	var answer []struct {
+		ID       string
+		Personal bool `json:"is_personal"`
+	}
+	if _, err := w.do(ctx, call{method: "GET", path: "/api/teams/", token: p.token, want: http.StatusOK, into: &answer}); err != nil {
+		return nil, err
+	}
+	personal, ids := 0, make([]string, len(answer))
+	for i, team := range answer {
+		ids[i] = team.ID
+		if team.Personal {
+			personal++
+		}
+	}
+	if personal == 0 || len(ids) != 1 && !w.existing {
+		return nil, fmt.Errorf("%s has %d teams, %d personal; a new account has exactly its personal one", p.email, len(ids), personal)
+	}
+	return ids, nil
 }
 
 func (w *walk) signOut(ctx context.Context) error {
@@ -131,12 +170,16 @@ func (w *walk) cleanUp() {
 			fmt.Fprintf(w.out, "note: the conversation %s of %s stays: it could not be deleted\n", id, w.first.email)
 		}
 	}
+	var stay []string
 	for _, p := range w.people() {
 		if p.token != "" {
 			_, _ = w.do(ctx, call{method: "POST", path: "/api/auth/jwt/logout", token: p.token, want: http.StatusNoContent})
 		}
 		if p.registered {
-			fmt.Fprintf(w.out, "note: the account %s stays: accounts cannot be deleted yet\n", p.email)
+			stay = append(stay, p.email)
 		}
+	}
+	if len(stay) > 0 {
+		fmt.Fprintf(w.out, "note: these accounts stay, since accounts cannot be deleted yet: %s (walk as existing accounts with --email and --other-email)\n", strings.Join(stay, ", "))
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/openhands-saas/openhands-saas/tenancy"
 )
 
-// maxBody bounds what may be sent to a team route.
-const maxBody = 16 << 10
+// maxBody bounds what may be sent to a team route: as much as to an account route, so that both refuse in the same words.
+const maxBody = 64 << 10
 
 // teamParam is the path parameter of the routes of one team.
 const teamParam = "team_id"
@@ -130,23 +130,11 @@ func (h *Handlers) about(c echo.Context, permission access.Permission) (access.C
 	if err != nil {
 		return access.Caller{}, uuid.Nil, err
 	}
-	id, err := teamID(c.Param(teamParam))
-	if err == nil {
-		err = caller.Principal.In(id, permission)
+	id, ok := tenancy.ParseID(c.Param(teamParam))
+	if !ok {
+		return access.Caller{}, uuid.Nil, hide(access.ErrHidden) // what is no id is the id of no team
 	}
-	return caller, id, hide(err)
-}
-
-// teamID takes an id with or without hyphens, in any letter case. Anything else is the id of no team.
-func teamID(s string) (uuid.UUID, error) {
-	if len(s) != 36 && len(s) != 32 {
-		return uuid.Nil, access.ErrHidden
-	}
-	id, err := uuid.Parse(s)
-	if err != nil {
-		return uuid.Nil, access.ErrHidden
-	}
-	return id, nil
+	return caller, id, hide(caller.Principal.In(id, permission))
 }
 
 // hide gives a hidden team the words that clients of the teams API know.

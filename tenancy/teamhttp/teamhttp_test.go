@@ -229,7 +229,8 @@ func TestFaultsOfACreation(t *testing.T) {
 		}
 	}
 	s.reads(s.call("", "POST", "/api/teams", `{"name":`), http.StatusUnprocessableEntity) // before anybody is asked who they are
-	s.reads(s.call(ada, "POST", "/api/teams", `{"name":"`+strings.Repeat("x", 20_000)+`"}`), http.StatusRequestEntityTooLarge)
+	s.says(s.call(ada, "POST", "/api/teams", `{"name":"`+strings.Repeat("x", 70_000)+`"}`), http.StatusRequestEntityTooLarge,
+		"The request body is longer than 65536 bytes. Send less.")
 }
 
 func TestAddingAMember(t *testing.T) {

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/proxy"
+)
+
+// ours are the prefixes that never reach the proxy, even where no route matches: a typing error in a path of ours must not be
+// asked of the upstream.
+var ours = []string{"/api/auth", "/api/users", "/api/teams", "/account", "/healthz", "/readyz", "/alive", "/health", "/ready"}
+
+// isOurs decides between our routes and the proxy. The workspace session is the upstream's, though its path looks like ours.
+func isOurs(path string) bool {
+	if path == "/api/auth/workspace-session" {
+		return false
+	}
+	for _, prefix := range ours {
+		if path == prefix || strings.HasPrefix(path, prefix+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// handler splits requests before echo sees them: the proxy must get the raw writer (echo loses a status behind a 1xx) and
+// the raw target.
+func (a *App) handler() http.Handler {
+	own := a.guard(a.ownHandler())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.inFlight.Add(1)
+		defer a.inFlight.Add(-1)
+		answering(r)
+		if isOurs(r.URL.EscapedPath()) {
+			own.ServeHTTP(w, r)
+			return
+		}
+		a.engine.ServeHTTP(w, r)
+	})
+}
+
+// guard bounds how long the body of a stranger may take (not on the whole server, where uploads stream for long), and refuses
+// paths that are not canonical and what another site's page made a browser send: by the engine's own rules.
+func (a *App) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.bodyTimeout)); err != nil {
+			a.log.Warn("a request's body has no deadline", "error", err)
+		}
+		if _, err := proxy.ParseTarget(r.RequestURI); err != nil {
+			problem.Write(w, err)
+			return
+		}
+		if err := a.engine.CheckOrigin(r); err != nil {
+			problem.Write(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

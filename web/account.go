@@ -1,0 +1,30 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// The paths of pages that others lead to.
+const (
+	accountPage = "/account/"
+	loginPage   = "/account/login"
+)
+
+// AccountPage answers GET /account/: who is signed in, and the way out. Strangers go to the sign-in page.
+func (p *Pages) AccountPage(c echo.Context) error {
+	id, found := p.current(c)
+	if !found {
+		return p.leave(c, loginPage)
+	}
+	return p.render(c, http.StatusOK, "account", view{Title: "Your account", SignedIn: id.User.Email, Form: form{Return: start}})
+}
+
+// next is where a return path that SafeReturn passed leads: the start page is whatever this installation has for one.
+func (p *Pages) next(path string) string {
+	if path == start {
+		return p.cfg.Home
+	}
+	return path
+}
