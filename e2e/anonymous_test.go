@@ -3,10 +3,17 @@ package e2e_test
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/e2e/stack"
 )
 
 func TestAnonymousModeIsATenantThatTheOperatorTurnsOnAndOff(t *testing.T) {
@@ -84,7 +91,7 @@ func (c *client) page(path string) answer {
 	return a
 }
 
-func TestAConversationWithoutARowIsNobodysUntilItIsAdopted(t *testing.T) {
+func TestAConversationWithoutARowIsNobodysUntilItIsAdoptedFromAFolderOfNoTeam(t *testing.T) {
 	t.Parallel()
 	server := start(t, map[string]string{"ANONYMOUS_MODE": "passthrough"})
 	user := signedUp(t, server.url)
@@ -112,12 +119,152 @@ func TestAConversationWithoutARowIsNobodysUntilItIsAdopted(t *testing.T) {
 		"conversation_id": id, "agent_settings": map[string]any{}, "workspace": map[string]any{"working_dir": ""},
 	}))
 
+	earlier := madeAt(t, world.upstream)
 	server.command(t, "conversations", "adopt", "--anonymous")
 	within(t, 5*time.Second, "the adopted conversation shows", func() error {
-		if status := nobody.get("/api/conversations/" + id).status; status != http.StatusOK {
+		if status := nobody.get("/api/conversations/" + earlier).status; status != http.StatusOK {
 			return fmt.Errorf("status %d", status)
 		}
 		return nil
 	})
-	user.want(http.StatusNotFound, user.get("/api/conversations/"+id))
+	user.want(http.StatusNotFound, user.get("/api/conversations/"+earlier))
+	for _, c := range []*client{user, nobody} { // with it, nobody in particular would see the files of the user's team
+		c.want(http.StatusNotFound, c.get("/api/conversations/"+id))
+	}
+}
+
+func TestAnonymousUseInTheBrowserIsLikeSingleUserOpenHands(t *testing.T) {
+	t.Parallel()
+	server := start(t, nil)
+	signedUp(t, server.url) // with a user nothing is adopted: the upstream is that of all tests
+	server.command(t, "anonymous", "on")
+	nobody := newClient(t, server.url)
+	within(t, revocation, "anonymous use works", func() error {
+		if status := nobody.page("/").status; status != http.StatusOK {
+			return fmt.Errorf("status %d", status)
+		}
+		return nil
+	})
+
+	b := newBrowser(t, "anonymous")
+	b.do("canvas", chromedp.Navigate(server.url+"/"), chromedp.WaitVisible(home), chromedp.WaitVisible(chatBox))
+	b.content()
+	b.find("button", "Anonymous")
+	b.do("sent", send("run: echo nobody-$((6*7))"))
+	b.sees("nobody-42")
+	b.do("answered")
+	b.content()
+
+	server.command(t, "anonymous", "off")
+	within(t, revocation, "anonymous use ends", func() error {
+		if status := nobody.page("/").status; status != http.StatusFound {
+			return fmt.Errorf("status %d", status)
+		}
+		return nil
+	})
+	b.do("off", chromedp.Reload(), chromedp.WaitVisible(passBox))
+}
+
+// TestWhatASingleUserOfOpenHandsHadIsTheAnonymousTeams has an upstream of its own, because the settings and the conversations
+// of an upstream are one for all who use it.
+func TestWhatASingleUserOfOpenHandsHadIsTheAnonymousTeams(t *testing.T) {
+	t.Parallel()
+	upstream, err := startUpstream(t.Context(), "single-user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(upstream.Stop)
+	before := madeAt(t, upstream)
+	own := map[string]string{
+		"UPSTREAM_URL": upstream.URL(), "UPSTREAM_API_KEY_FILE": upstream.KeyFile(), "UPSTREAM_WORKSPACE_ROOT": upstream.Workspaces(),
+		"OPERATOR_LLM_MODEL": "", "OPERATOR_LLM_BASE_URL": "", "OPERATOR_LLM_API_KEY": "",
+	}
+
+	t.Run("their conversations, when it is first turned on", func(t *testing.T) {
+		server := start(t, own)
+		nobody := newClient(t, server.url)
+		nobody.want(http.StatusUnauthorized, nobody.get("/api/conversations/"+before))
+		server.command(t, "anonymous", "on")
+		within(t, 20*time.Second, "the earlier conversation is there", func() error {
+			if a := nobody.get("/api/conversations/search"); a.status != http.StatusOK || !strings.Contains(a.body, before) {
+				return fmt.Errorf("%d %.300s", a.status, a.body)
+			}
+			return nil
+		})
+		nobody.want(http.StatusOK, nobody.get("/api/conversations/"+before))
+		user := signedUp(t, server.url)
+		user.want(http.StatusNotFound, user.get("/api/conversations/"+before))
+	})
+
+	t.Run("their model and key, with STORAGE_BACKEND=file", func(t *testing.T) {
+		env := map[string]string{"STORAGE_BACKEND": "file", "ANONYMOUS_MODE": "passthrough", "EGRESS_ALLOW": "127.0.0.0/8"}
+		maps.Copy(env, own)
+		nobody := newClient(t, start(t, env).url)
+		changed := nobody.want(http.StatusOK, nobody.json("PATCH", "/api/settings", map[string]any{
+			"agent_settings_diff": map[string]any{"llm": map[string]any{
+				"model": world.llm.Model(), "base_url": world.llm.URL(), "api_key": world.llm.Key(),
+			}},
+		}))
+		shown := nobody.exposed("/api/settings")
+		for _, a := range []answer{changed, shown, nobody.get("/api/settings")} {
+			if !strings.Contains(a.body, world.llm.Model()) || strings.Contains(a.body, world.llm.Key()) || strings.Contains(a.body, "gAAAA") {
+				t.Errorf("the model is missing in the settings, or a key is in them: %d %s", a.status, a.body)
+			}
+		}
+		var settings struct {
+			Agent map[string]any `json:"agent_settings"`
+		}
+		shown.json(t, &settings)
+		created := nobody.want(http.StatusCreated, nobody.post("/api/conversations", map[string]any{ // as Canvas does
+			"agent_settings": settings.Agent, "workspace": map[string]any{"working_dir": ""}, "initial_message": said("run: echo own-$((6*7))"),
+		}))
+		id := nobody.field(created, "id")
+		nobody.finished(id)
+		history := nobody.events(id)
+		info := nobody.want(http.StatusOK, nobody.get("/api/conversations/"+id))
+		if !strings.Contains(history, "own-42") {
+			t.Errorf("the agent did not work with the stored model: %.3000s", history)
+		}
+		if all := created.body + history + info.body; strings.Contains(all, world.llm.Key()) || strings.Contains(all, "gAAAA") {
+			t.Error("an answer holds the stored key, or a token for it")
+		}
+	})
+}
+
+// madeAt creates a conversation at the upstream itself, as its single user did before there was anything in front of it.
+func madeAt(t *testing.T, upstream *stack.Upstream) string {
+	t.Helper()
+	body := newTalk()
+	body["agent_settings"] = map[string]any{"llm": map[string]any{"model": world.llm.Model(), "base_url": world.llm.URL(), "api_key": world.llm.Key()}}
+	body["workspace"] = map[string]any{"working_dir": filepath.Join(upstream.Workspaces(), "earlier", uuid.NewString())}
+	r, err := http.NewRequestWithContext(t.Context(), "POST", upstream.URL()+"/api/conversations", jsonBody(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Session-API-Key", upstream.Key())
+	a, err := do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, upstream.URL())
+	return c.field(c.want(http.StatusCreated, a), "id")
+}
+
+// exposed asks as Canvas does before a create: for something that stands for the key.
+func (c *client) exposed(path string) answer {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), "GET", c.base+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("X-Expose-Secrets", "encrypted")
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	a, err := do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return c.want(http.StatusOK, a)
 }

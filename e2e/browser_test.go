@@ -126,6 +126,9 @@ func (b *browser) content() {
 	if len(banners) > 0 {
 		b.t.Errorf("Canvas shows a banner: %q", banners)
 	}
+	if text := b.text(); strings.Contains(text, "Request failed") {
+		b.t.Errorf("Canvas complains about a request: %s", text)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.refused) > 0 {
@@ -142,6 +145,17 @@ const (
 	passBox  = chromedp.CSS(`input[type="password"]`)
 )
 
+// fillRegistration registers Ada on the page for that, which leads into Canvas.
+func fillRegistration() chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(
+		chromedp.SendKeys(nameBox, "Ada Lovelace"),
+		chromedp.SendKeys(emailBox, "person-"+uuid.NewString()[:8]+"@example.com"),
+		chromedp.SendKeys(passBox, password),
+		chromedp.Submit(passBox),
+		chromedp.WaitVisible(home),
+	)
+}
+
 // send types a message into Canvas's box and sends it.
 func send(text string) chromedp.Action[chromedp.Void] {
 	return chromedp.Steps(
@@ -156,17 +170,10 @@ func TestANewUserRegistersAndHoldsAConversationInTheBrowser(t *testing.T) {
 	t.Parallel()
 	server := shared(t)
 	b := newBrowser(t, "journey")
-	email := "person-" + uuid.NewString()[:8] + "@example.com"
 
 	b.do("sign in page", chromedp.Navigate(server.url+"/"), chromedp.WaitVisible(passBox))
 	b.do("register page", chromedp.Navigate(server.url+"/account/register"), chromedp.WaitVisible(passBox))
-	b.do("registered",
-		chromedp.SendKeys(nameBox, "Ada Lovelace"),
-		chromedp.SendKeys(emailBox, email),
-		chromedp.SendKeys(passBox, password),
-		chromedp.Submit(passBox),
-		chromedp.WaitVisible(home),
-	)
+	b.do("registered", fillRegistration())
 	b.do("canvas", chromedp.WaitVisible(chatBox))
 	b.content()
 	b.do("sent", send("run: echo result-$((6*7))"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -136,12 +137,22 @@ func (c *client) want(status int, a answer) answer {
 	return a
 }
 
+// newTalk is the least that a create needs: the operator's model, and a folder of its own.
+func newTalk() map[string]any {
+	return map[string]any{"agent_settings": map[string]any{}, "workspace": map[string]any{"working_dir": ""}}
+}
+
+// said is a message of the user's.
+func said(message string) map[string]any {
+	return map[string]any{"role": "user", "content": []any{map[string]any{"type": "text", "text": message}}}
+}
+
 // create starts a conversation with the operator's model that runs the message, and returns its id.
 func (c *client) create(message string) string {
 	c.t.Helper()
-	body := map[string]any{"agent_settings": map[string]any{}, "workspace": map[string]any{"working_dir": ""}}
+	body := newTalk()
 	if message != "" {
-		body["initial_message"] = map[string]any{"role": "user", "content": []any{map[string]any{"type": "text", "text": message}}}
+		body["initial_message"] = said(message)
 	}
 	a := c.want(http.StatusCreated, c.post("/api/conversations", body))
 	return c.field(a, "id")
@@ -199,6 +210,12 @@ func (c *client) socket(path string) *websocket.Conn {
 // closeCode reads until the socket ends, within the limit, and returns the code; -1 when it ended without one.
 func closeCode(t *testing.T, conn *websocket.Conn, limit time.Duration) websocket.StatusCode {
 	t.Helper()
+	return closing(t, conn, limit).Code
+}
+
+// closing is closeCode with the reason, too.
+func closing(t *testing.T, conn *websocket.Conn, limit time.Duration) websocket.CloseError {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	for {
@@ -206,7 +223,10 @@ func closeCode(t *testing.T, conn *websocket.Conn, limit time.Duration) websocke
 			if ctx.Err() != nil {
 				t.Fatalf("the socket was still open after %s", limit)
 			}
-			return websocket.CloseStatus(err)
+			if said, ok := errors.AsType[websocket.CloseError](err); ok {
+				return said
+			}
+			return websocket.CloseError{Code: -1}
 		}
 	}
 }

@@ -2,11 +2,16 @@ package e2e_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/openhands-saas/openhands-saas/e2e/relay"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
@@ -31,6 +36,76 @@ func TestWithTheUpstreamAwayOurPagesWorkAndItRecoversByItself(t *testing.T) {
 
 	wire.Up()
 	user.want(http.StatusOK, user.get("/api/conversations/"+id))
+}
+
+func TestALiveSocketThatLosesTheUpstreamIsToldToComeBack(t *testing.T) {
+	t.Parallel()
+	wire := upstreamRelay(t)
+	server := start(t, map[string]string{"UPSTREAM_URL": "http://" + wire.Addr()})
+	user := signedUp(t, server.url)
+	id := user.create("")
+	socket := user.socket("/sockets/events/" + id + "?resend_mode=all")
+	readUntil(t, socket, "full_state")
+
+	wire.Down()
+	if said := closing(t, socket, 5*time.Second); !retryable(said.Code) {
+		t.Errorf("the live socket closed with %v, want a code at which clients come back", said)
+	}
+	if said := closing(t, user.socket("/sockets/events/"+id), 10*time.Second); !retryable(said.Code) {
+		t.Errorf("a new socket closed with %v, want a code at which clients come back", said)
+	}
+	wire.Up()
+	readUntil(t, user.socket("/sockets/events/"+id+"?resend_mode=all"), "full_state")
+}
+
+// retryable says whether a client of OpenHands comes back after this code, and a person reads that it may.
+func retryable(code websocket.StatusCode) bool { return code >= 1012 && code <= 1014 }
+
+// TestAnUpstreamThatTakesNoConnectionIsTimedOut has a listener whose queue is full, as a machine that hangs has: the
+// connection is neither refused nor made.
+func TestAnUpstreamThatTakesNoConnectionIsTimedOut(t *testing.T) {
+	t.Parallel()
+	server := start(t, map[string]string{"UPSTREAM_URL": "http://" + deafListener(t)})
+	user := signedUp(t, server.url)
+	for name, ask := range map[string]func() answer{
+		"information": func() answer { return user.get("/server_info") },
+		"a create":    func() answer { return user.post("/api/conversations", newTalk()) },
+	} {
+		a := user.want(http.StatusGatewayTimeout, ask())
+		if a.header.Get("Retry-After") == "" || !strings.Contains(a.body, `"detail"`) {
+			t.Errorf("%s: the answer is %q with headers %v", name, a.body, a.header)
+		}
+	}
+	user.want(http.StatusOK, user.get("/api/auth/users/me"))
+	user.want(http.StatusOK, user.page("/account/login"))
+	if list := user.want(http.StatusOK, user.get("/api/conversations/count")).body; list != "0" {
+		t.Errorf("after a create that was never answered there are %s conversations, want 0", list)
+	}
+}
+
+// deafListener is the address of a listener that accepts nothing and whose queue is full.
+func deafListener(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
+	for {
+		waiting, err := net.DialTimeout("tcp", address, 300*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { _ = waiting.Close() })
+	}
 }
 
 func TestWithTheDatabaseAwayAnswersAre503AndItRecoversByItself(t *testing.T) {
@@ -70,17 +145,18 @@ func TestKilledInTheMiddleOfACreateTheIdStaysItsTeams(t *testing.T) {
 	for name, c := range map[string]struct {
 		hold    func(*relay.Relay)
 		created bool
+		state   string
 		status  int
 	}{
-		"after the upstream created it": {func(r *relay.Relay) { r.Answers.Close() }, true, http.StatusOK},
-		"before the upstream was asked": {func(r *relay.Relay) { r.Requests.Close() }, false, http.StatusNotFound},
+		"after the upstream created it": {func(r *relay.Relay) { r.Answers.Close() }, true, "live", http.StatusOK},
+		"before the upstream was asked": {func(r *relay.Relay) { r.Requests.Close() }, false, "failed", http.StatusNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			wire := upstreamRelay(t)
 			server := start(t, map[string]string{"UPSTREAM_URL": "http://" + wire.Addr()})
 			owner, other := signedUp(t, server.url), signedUp(t, server.url)
-			body := map[string]any{"agent_settings": map[string]any{}, "workspace": map[string]any{"working_dir": ""}}
+			body := newTalk()
 
 			c.hold(wire)
 			go func() { // it never answers
@@ -97,7 +173,9 @@ func TestKilledInTheMiddleOfACreateTheIdStaysItsTeams(t *testing.T) {
 			wire.Answers.Open()
 			wire.Up()
 
+			expireLease(t, server, id)
 			server = server.restart(t)
+			settled(t, server, id, c.state) // without anybody asking for it
 			owner.base, other.base = server.url, server.url
 			other.want(http.StatusNotFound, other.get("/api/conversations/"+id))
 			other.want(http.StatusConflict, other.post("/api/conversations", body))
@@ -112,15 +190,53 @@ func TestKilledInTheMiddleOfACreateTheIdStaysItsTeams(t *testing.T) {
 // reservation waits for the one id that is reserved.
 func reservation(t *testing.T, server *instance) (id string) {
 	t.Helper()
-	db, err := sql.Open("postgres", server.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := openDatabase(t, server)
 	within(t, 20*time.Second, "an id is reserved", func() error {
 		return db.QueryRowContext(t.Context(), `SELECT id FROM conversations WHERE state = 'reserved'`).Scan(&id)
 	})
 	return id
+}
+
+// expireLease makes a reservation as old as one that nobody can still be working on.
+func expireLease(t *testing.T, server *instance, id string) {
+	t.Helper()
+	result, err := openDatabase(t, server).ExecContext(t.Context(), `
+		UPDATE conversations
+		   SET lease_expires_at = now() - interval '1 minute'
+		 WHERE id = $1 AND state = 'reserved'`, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := result.RowsAffected(); err != nil || rows != 1 {
+		t.Fatalf("%d reservations were aged, want 1: %v", rows, err)
+	}
+}
+
+// settled waits until a reservation has become something.
+func settled(t *testing.T, server *instance, id, want string) {
+	t.Helper()
+	db := openDatabase(t, server)
+	within(t, 30*time.Second, "the reservation is settled", func() error {
+		var state string
+		if err := db.QueryRowContext(t.Context(), `SELECT state FROM conversations WHERE id = $1`, id).Scan(&state); err != nil {
+			return err
+		}
+		if state != want {
+			return fmt.Errorf("its state is %q, want %q", state, want)
+		}
+		return nil
+	})
+}
+
+// openDatabase looks behind the scenes of an instance.
+func openDatabase(t *testing.T, server *instance) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("postgres", server.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // waitForUpstream asks the upstream itself, with its key.
@@ -138,26 +254,4 @@ func waitForUpstream(t *testing.T, id string) {
 		}
 		return err
 	})
-}
-
-func TestAStartThatCannotWorkSaysWhyAndExits(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		env  map[string]string
-		says string
-	}{
-		"port in use":          {map[string]string{"PORT": portOf(shared(t).url)}, "PORT"},
-		"missing frontend":     {map[string]string{"FRONTEND_DIR": t.TempDir()}, "FRONTEND_DIR"},
-		"weak secret":          {map[string]string{"JWT_SECRET": "short"}, "JWT_SECRET"},
-		"placeholder secret":   {map[string]string{"JWT_SECRET": "your-secret-key-change-this-in-production"}, "openssl rand"},
-		"unreachable database": {map[string]string{"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none?sslmode=disable"}, "database"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			code, output := runToEnd(t, c.env)
-			if code == 0 || !strings.Contains(output, c.says) {
-				t.Errorf("exit %d, output %q, want it to name %q", code, output, c.says)
-			}
-		})
-	}
 }

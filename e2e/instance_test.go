@@ -25,7 +25,8 @@ const signingSecret = "a-secret-for-tests-only-0123456789abcdef"
 // instance is one running product as its clients see it: through a relay.
 type instance struct {
 	*stack.Instance
-	url      string // of the relay
+	wire     *relay.Relay
+	url      string // of wire
 	database string // the address of its database, for a look behind the scenes
 	env      map[string]string
 }
@@ -83,12 +84,28 @@ func environment(database string, changes map[string]string) map[string]string {
 	return env
 }
 
+// launch starts the product; what it delivers and logs is judged at the end of the run.
 func launch(ctx context.Context, env map[string]string) (*instance, error) {
+	i, err := launchBinary(ctx, world.binary, env)
+	if err != nil {
+		return nil, err
+	}
+	world.mu.Lock()
+	defer world.mu.Unlock()
+	world.relays = append(world.relays, i.wire)
+	world.instances = append(world.instances, i.Instance)
+	return i, nil
+}
+
+// launchBinary starts a build of the product behind a relay. It logs all that it ever logs.
+func launchBinary(ctx context.Context, binary string, env map[string]string) (*instance, error) {
 	dir, err := os.MkdirTemp(world.dir, "instance-")
 	if err != nil {
 		return nil, err
 	}
-	process, err := stack.StartInstance(ctx, stack.InstanceOptions{Binary: world.binary, DataDir: dir, Env: env})
+	process, err := stack.StartInstance(ctx, stack.InstanceOptions{
+		Binary: binary, Args: []string{"serve", "--log-level", "debug"}, DataDir: dir, Env: env,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +117,7 @@ func launch(ctx context.Context, env map[string]string) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	world.mu.Lock()
-	defer world.mu.Unlock()
-	world.relays = append(world.relays, wire)
-	world.instances = append(world.instances, process)
-	return &instance{Instance: process, url: "http://" + wire.Addr(), database: env["DATABASE_URL"], env: env}, nil
+	return &instance{Instance: process, wire: wire, url: "http://" + wire.Addr(), database: env["DATABASE_URL"], env: env}, nil
 }
 
 // kill ends the process as a power cut does.

@@ -3,12 +3,22 @@ package e2e_test
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+)
+
+// talk is a conversation as a stranger may know it.
+type talk struct{ id, dir string }
+
+// upload is a form with one file, and its content type.
+const (
+	upload = "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"new.txt\"\r\n\r\nnew\r\n--cut--\r\n"
+	asForm = "multipart/form-data; boundary=cut"
 )
 
 // TestAForeignConversationAnswersLikeOneThatNeverExisted compares byte for byte, for every way in which a conversation is
@@ -32,15 +42,34 @@ func TestAForeignConversationAnswersLikeOneThatNeverExisted(t *testing.T) {
 		t.Errorf("batch = %s, want [null]", batch)
 	}
 
-	never := uuid.NewString()
+	target := talk{id, first.workingDir(id)}
+	never := talk{uuid.NewString(), path.Join(path.Dir(target.dir), uuid.NewString())}
 	message := `{"role":"user","content":[{"type":"text","text":"hi"}]}`
 	for _, way := range []struct{ method, path, body string }{
 		{"GET", "/api/conversations/{id}", ""},
+		{"GET", "/api/conversations/{id}/agent_final_response", ""},
 		{"GET", "/api/conversations/{id}/events/search", ""},
 		{"GET", "/api/conversations/{id}/events/count", ""},
+		{"GET", "/api/conversations/{id}/events", `["` + uuid.NewString() + `"]`},
+		{"GET", "/api/conversations/{id}/events/" + uuid.NewString(), ""},
+		{"POST", "/api/conversations/{id}/events/respond_to_confirmation", `{"accept":true}`},
 		{"POST", "/api/conversations/{id}/events", message},
 		{"GET", "/api/conversations/{id}/workspace/secret.txt", ""},
-		{"GET", "/api/conversations/{id}/file/download?path=/secret.txt", ""},
+		{"GET", "/api/conversations/{id}/file/download?path={dir}/secret.txt", ""},
+		{"GET", "/api/conversations/{id}/file/archive?path={dir}", ""},
+		{"POST", "/api/conversations/{id}/file/upload?path={dir}/new.txt", upload},
+		{"POST", "/api/conversations/{id}/file/create_directory?path={dir}/new", ""},
+		{"GET", "/api/conversations/{id}/git/changes?path={dir}", ""},
+		{"GET", "/api/conversations/{id}/git/diff?path={dir}/secret.txt", ""},
+		{"GET", "/api/conversations/{id}/git/commits?path={dir}", ""},
+		{"GET", "/api/conversations/{id}/file/download-trajectory/{id}", ""},
+		{"GET", "/api/file/download?path={dir}/secret.txt", ""},
+		{"GET", "/api/file/archive?path={dir}", ""},
+		{"POST", "/api/file/upload?path={dir}/new.txt", upload},
+		{"POST", "/api/file/create_directory?path={dir}/new", ""},
+		{"GET", "/api/git/changes?path={dir}", ""},
+		{"GET", "/api/git/diff?path={dir}/secret.txt", ""},
+		{"GET", "/api/git/commits?path={dir}", ""},
 		{"POST", "/api/conversations/{id}/run", ""},
 		{"POST", "/api/conversations/{id}/pause", ""},
 		{"POST", "/api/conversations/{id}/interrupt", ""},
@@ -49,7 +78,7 @@ func TestAForeignConversationAnswersLikeOneThatNeverExisted(t *testing.T) {
 		{"GET", "/api/file/download-trajectory/{id}", ""},
 	} {
 		t.Run(way.method+" "+way.path, func(t *testing.T) {
-			foreign, unknown := second.as(t).fill(way.method, way.path, way.body, id), second.as(t).fill(way.method, way.path, way.body, never)
+			foreign, unknown := second.as(t).fill(way.method, way.path, way.body, target), second.as(t).fill(way.method, way.path, way.body, never)
 			if foreign != unknown {
 				t.Errorf("foreign:\n%s\nunknown:\n%s", foreign, unknown)
 			}
@@ -58,13 +87,20 @@ func TestAForeignConversationAnswersLikeOneThatNeverExisted(t *testing.T) {
 			}
 		})
 	}
-	for _, target := range []string{id, never} {
-		socket := second.socket("/sockets/events/" + target + "?resend_mode=all")
-		if code := closeCode(t, socket, 5*time.Second); code != 4004 {
-			t.Errorf("the socket of %s closed with %d, want 4004", target, code)
+	for _, kind := range []string{"events", "session"} {
+		foreign := closing(t, second.socket("/sockets/"+kind+"/"+target.id+"?resend_mode=all"), 5*time.Second)
+		unknown := closing(t, second.socket("/sockets/"+kind+"/"+never.id+"?resend_mode=all"), 5*time.Second)
+		if foreign.Code != 4004 || foreign != unknown {
+			t.Errorf("the %s socket closed with %v, and with %v for an unknown id; want 4004 for both", kind, foreign, unknown)
 		}
 	}
 	first.want(http.StatusOK, first.get("/api/conversations/"+id))
+	for _, kept := range []struct {
+		path   string
+		status int
+	}{{"secret.txt", http.StatusOK}, {"new.txt", http.StatusNotFound}} {
+		first.want(kept.status, first.get("/api/conversations/"+id+"/workspace/"+kept.path))
+	}
 }
 
 func TestAnIdOfAnotherTeamCannotBeCreated(t *testing.T) {
@@ -103,13 +139,18 @@ func (c *client) as(t *testing.T) *client {
 }
 
 // fill sends a request about an id and returns all of the answer that a client can see, but for the date.
-func (c *client) fill(method, path, body, id string) string {
+func (c *client) fill(method, path, body string, about talk) string {
 	c.t.Helper()
 	kind := ""
-	if body != "" {
+	switch body {
+	case "":
+	case upload:
+		kind = asForm
+	default:
 		kind = "application/json"
 	}
-	a := c.send(method, strings.ReplaceAll(path, "{id}", id), strings.NewReader(body), kind)
+	path = strings.NewReplacer("{id}", about.id, "{dir}", about.dir).Replace(path)
+	a := c.send(method, path, strings.NewReader(body), kind)
 	a.header.Del("Date")
 	lines := []string{}
 	for name, values := range a.header {

@@ -4,8 +4,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/openhands-saas/openhands-saas/e2e/stack"
+	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 )
 
 // TestAnAgentThatPrintsTheKeyShowsNobodyTheKey only makes the agent print it, in every form; that no byte which any client
@@ -15,18 +19,16 @@ func TestAnAgentThatPrintsTheKeyShowsNobodyTheKey(t *testing.T) {
 	user := signedUp(t, shared(t).url)
 	key := world.upstream.Key()
 	half := len(key) / 2
-	// The message carries the key encoded, so that the only clear copies are those that the agent's commands print.
 	id := user.create(strings.Join([]string{
-		"run: " + decode(key) + "; echo ' whole'",
-		"run: " + decode(key[:half]) + "; sleep 0.3; " + decode(key[half:]) + "; echo ' split'",
-		"run: " + decode(key) + " > key.txt; " + decode(key) + " 1>&2; echo ' file'",
-		"run: echo SESSION=$OH_SESSION_API_KEYS_0 KEY=$SESSION_API_KEY",
+		printsKey(),
+		// The part is not exported; the last count shows that a copy in the environment would be counted.
+		"run: part=$(" + decode(key[:half]) + "); echo env=$(env | grep -cF $part) proc=$(cat /proc/self/environ | grep -acF $part)" +
+			" parent=$(cat /proc/$PPID/environ | grep -acF $part) control=$(COPY=$part env | grep -cF $part)",
 	}, "\n"))
-	socket := user.socket("/sockets/events/" + id + "?resend_mode=all")
-	readUntil(t, socket, " file")
+	stars := strings.Repeat("*", len(key))
+	readUntil(t, user.socket("/sockets/events/"+id+"?resend_mode=all"), stars+" split")
 	user.finished(id)
 
-	stars := strings.Repeat("*", len(key))
 	history := user.events(id)
 	for _, form := range []string{stars + " whole", stars + " split"} {
 		if !strings.Contains(history, form) {
@@ -39,8 +41,51 @@ func TestAnAgentThatPrintsTheKeyShowsNobodyTheKey(t *testing.T) {
 			t.Errorf("%s is %q, want the key masked", path, file.body)
 		}
 	}
-	if !strings.Contains(history, "SESSION= KEY=") {
-		t.Errorf("an agent's terminal holds a key of the upstream in its environment")
+	if !strings.Contains(history, "env=0 proc=0 parent=0 control=1") {
+		t.Errorf("an agent's terminal holds the key of the upstream in its environment, or was not asked: %.6000s", history)
+	}
+}
+
+// printsKey is a script that makes the agent print the key: whole, split over two writes, into a file, and as an error. The
+// message carries the key encoded, so that the only clear copies are those that the agent's commands print.
+func printsKey() string {
+	key := world.upstream.Key()
+	half := len(key) / 2
+	return strings.Join([]string{
+		"run: " + decode(key) + "; echo ' whole'",
+		"run: " + decode(key[:half]) + "; sleep 0.3; " + decode(key[half:]) + "; echo ' split'",
+		"run: " + decode(key) + " > key.txt; " + decode(key) + " 1>&2; echo ' file'",
+	}, "\n")
+}
+
+// TestWithMaskingSwitchedOffTheKeyIsSeen proves that the watching sees: the same script, run against a build of the product
+// that masks nothing, shows the key in the history, over the socket and in the file. No build that people run can be told to.
+func TestWithMaskingSwitchedOffTheKeyIsSeen(t *testing.T) {
+	t.Parallel()
+	binary, err := stack.BuildBinary(t.Context(), stack.BinaryOptions{
+		Output: filepath.Join(t.TempDir(), "unmasked"), Race: true, Tags: "unmasked",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := launchBinary(t.Context(), binary, environment(dbtest.URL(t), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	user := signedUp(t, server.url)
+	id := user.create(printsKey())
+	user.finished(id)
+	for what, read := range map[string]func(){
+		"the history": func() { user.events(id) },
+		"the socket":  func() { readUntil(t, user.socket("/sockets/events/"+id+"?resend_mode=all"), world.upstream.Key()) },
+		"the file":    func() { user.want(http.StatusOK, user.get("/api/conversations/"+id+"/workspace/key.txt")) },
+	} {
+		before := len(server.wire.Finds())
+		read()
+		if len(server.wire.Finds()) == before {
+			t.Errorf("the key was delivered by %s and nobody noticed", what)
+		}
 	}
 }
 

@@ -32,7 +32,10 @@ var world struct {
 	llm      *llm.Server
 	shared   *instance
 
+	agentServer string // the program, for tests that need an upstream of their own
+
 	mu        sync.Mutex // guards what is below
+	upstreams []*stack.Upstream
 	relays    []*relay.Relay
 	instances []*stack.Instance
 }
@@ -69,12 +72,17 @@ func tearDown() {
 
 // secrets are what no client may receive and no log may hold, by name.
 func secrets() map[string]string {
-	return map[string]string{
-		"the upstream's key":        world.upstream.Key(),
-		"the upstream's secret key": world.upstream.SecretKey(),
-		"the operator's model key":  world.llm.Key(),
-		"the signing secret":        signingSecret,
+	found := map[string]string{
+		"the model's key":    world.llm.Key(),
+		"the signing secret": signingSecret,
 	}
+	world.mu.Lock()
+	defer world.mu.Unlock()
+	for n, u := range world.upstreams {
+		found[fmt.Sprintf("the key of upstream %d", n)] = u.Key()
+		found[fmt.Sprintf("the secret key of upstream %d", n)] = u.SecretKey()
+	}
+	return found
 }
 
 func deliveredSecrets() (leaks []string) {
@@ -112,19 +120,30 @@ func build(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	world.canvas, world.chromium = found.Canvas, found.Chromium
+	world.canvas, world.chromium, world.agentServer = found.Canvas, found.Chromium, found.AgentServer
 	if world.binary, err = stack.BuildBinary(ctx, stack.BinaryOptions{Output: filepath.Join(world.dir, "openhands-saas"), Race: true}); err != nil {
 		return err
 	}
 	if world.llm, err = llm.Start(); err != nil {
 		return err
 	}
-	world.upstream, err = stack.StartUpstream(ctx, stack.UpstreamOptions{
-		AgentServer: found.AgentServer, DataDir: filepath.Join(world.dir, "upstream"),
-	})
-	if err != nil {
+	if world.upstream, err = startUpstream(ctx, "upstream"); err != nil {
 		return err
 	}
 	world.shared, err = launch(ctx, environment("", nil))
 	return err
+}
+
+// startUpstream starts an upstream whose keys are looked for from then on.
+func startUpstream(ctx context.Context, folder string) (*stack.Upstream, error) {
+	u, err := stack.StartUpstream(ctx, stack.UpstreamOptions{
+		AgentServer: world.agentServer, DataDir: filepath.Join(world.dir, folder),
+	})
+	if err != nil {
+		return nil, err
+	}
+	world.mu.Lock()
+	defer world.mu.Unlock()
+	world.upstreams = append(world.upstreams, u)
+	return u, nil
 }

@@ -13,7 +13,11 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
+
+// hearOut is how long a client may go on sending after the server has said its last word.
+const hearOut = 2 * time.Second
 
 // Relay relays one loopback port.
 type Relay struct {
@@ -112,9 +116,13 @@ func (r *Relay) relay(client net.Conn) {
 		defer close(done)
 		_, _ = io.Copy(server, &gated{client, &r.Requests})
 		_ = server.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, client)
 	}()
 	_, _ = io.Copy(client, io.TeeReader(&gated{server, &r.Answers}, &scanner{relay: r}))
-	client.Close()
+	// A server may answer before it has read the whole request. To close now would destroy that answer on its way to a
+	// client that still sends, so the client is heard out, for a moment.
+	_ = client.(*net.TCPConn).CloseWrite()
+	_ = client.SetReadDeadline(time.Now().Add(hearOut))
 	server.Close()
 	<-done
 }

@@ -16,6 +16,7 @@ type BinaryOptions struct {
 	Package string // default: ./cmd/openhands-saas of this module
 	Output  string // default: a new temporary folder; the caller removes it
 	Race    bool   // with the race detector, where the toolchain can
+	Tags    string // build tags, as go build takes them; default: none
 }
 
 // BuildBinary builds the product's binary as `go build` does and returns its
@@ -38,6 +39,9 @@ func BuildBinary(ctx context.Context, o BinaryOptions) (string, error) {
 	args := []string{"build", "-o", o.Output}
 	if o.Race && CanRace(ctx) {
 		args = append(args, "-race")
+	}
+	if o.Tags != "" {
+		args = append(args, "-tags", o.Tags)
 	}
 	cmd := exec.Command("go", append(args, o.Package)...)
 	cmd.Dir = root
