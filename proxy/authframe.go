@@ -33,6 +33,15 @@ func authFrame(message []byte) (key string, ok bool) {
 	return key, true
 }
 
+// isAuthFrame says whether a message is one by which clients authenticate.
+func isAuthFrame(message []byte) bool {
+	if !mayBeAuthFrame(message) {
+		return false
+	}
+	_, ok := authFrame(message)
+	return ok
+}
+
 // mayBeAuthFrame is a quick look that spares most messages the parser. A name can also be spelled with escapes.
 func mayBeAuthFrame(message []byte) bool {
 	return len(message) <= maxAuthFrame && (bytes.Contains(message, []byte("session_api_key")) || bytes.Contains(message, []byte(`\u`)))

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -76,7 +77,40 @@ func (n nothing) Header() http.Header         { return n.h }
 func (n nothing) WriteHeader(int)             {}
 func (n nothing) Write(p []byte) (int, error) { return len(p), nil }
 
-// BenchmarkRefusal is the engine's own cost without the upstream: parse, match, identify, authorise.
+// BenchmarkServed is the engine's own cost of a request that needs no upstream: parse, match, identify, authorise, count.
+func BenchmarkServed(b *testing.B) {
+	s := newStand(b, nil, serving)
+	b.ReportAllocs()
+	r := served()
+	for b.Loop() {
+		s.engine.ServeHTTP(nothing{http.Header{}}, r)
+	}
+}
+
+// BenchmarkServedAtOnce is the same by many at a time, all of one team.
+func BenchmarkServedAtOnce(b *testing.B) {
+	s := newStand(b, nil, serving)
+	b.ReportAllocs()
+	b.RunParallel(func(p *testing.PB) {
+		r := served()
+		for p.Next() {
+			s.engine.ServeHTTP(nothing{http.Header{}}, r)
+		}
+	})
+}
+
+func serving(c *proxy.Config) {
+	c.Operations = []proxy.Operation{{Method: "GET", Path: "/api/conversations/{conversation_id}", Permission: access.ConversationRead,
+		Treatment: proxy.Virtual, Handle: func(x *proxy.Exchange) error { return x.NoContent(204) }}}
+}
+
+func served() *http.Request {
+	r := httptest.NewRequest("GET", "/api/conversations/"+ours.String(), nil)
+	r.Header.Set("Authorization", "Bearer dev")
+	return r
+}
+
+// BenchmarkRefusal is the cost of what is hidden.
 func BenchmarkRefusal(b *testing.B) {
 	s := newStand(b, nil, nil)
 	r := httptest.NewRequest("GET", "/api/conversations/"+foreign.String()+"/events?limit=50", nil)

@@ -40,6 +40,9 @@ func (x *Exchange) readBody() ([]byte, error) {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge
 	}
+	if slow, ok := errors.AsType[*problem.Error](err); ok {
+		return nil, slow
+	}
 	if err != nil {
 		return nil, problem.New(http.StatusBadRequest, "The body ended early: send it again.").Because(err)
 	}
@@ -55,7 +58,38 @@ func isJSON(contentType string) bool {
 	return err == nil && (kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
 }
 
+// maxDepth is how deep a body may be nested: deeper than any client's, and shallow for whoever reads it behind us.
+const maxDepth = 100
+
+// tooDeep looks at brackets outside of strings, and reads no further than needed.
+func tooDeep(raw []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}', c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+var errTooDeep = problem.Fields(problem.Field{
+	Type: "json_invalid", Loc: []any{"body"}, Msg: "The body is nested too deeply: 100 levels are the limit.",
+})
+
 func object(raw []byte) (map[string]any, error) {
+	if tooDeep(raw) {
+		return nil, errTooDeep
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var v any

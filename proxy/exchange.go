@@ -22,8 +22,10 @@ type Exchange struct {
 
 	engine    *Engine
 	params    params
-	canonical string  // the escaped path that is forwarded: conversation ids dashed and in lower case
-	socket    *socket // of a WebSocket operation: accepted and authenticated
+	canonical string    // the escaped path that is forwarded: conversation ids dashed and in lower case
+	socket    *socket   // of a WebSocket operation: accepted and authenticated
+	body      *incoming // nil where none comes
+	shares    shares    // places of the fair shares, held until the end
 	answered  bool
 }
 

@@ -45,7 +45,7 @@ func (f *forwarding) rewrite(r *httputil.ProxyRequest) {
 	if f.o.Method != "" {
 		r.Out.Method = f.o.Method
 	}
-	strip(r.Out.Header)
+	strip(r.Out.Header, f.x.engine.custom)
 	load(r.Out, f.o)
 	f.x.engine.identity(r.Out.Header, r.In, f.x.Principal(), f.x.Team())
 }
@@ -66,7 +66,10 @@ func (f *forwarding) modify(res *http.Response) error {
 
 // fail answers in place of the upstream. A client that went away gets nothing.
 func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+	switch {
+	case f.x.body.broken():
+		err = tooSlow
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return
 	}
 	f.x.engine.write(w, r, unreachable(err))

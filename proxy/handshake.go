@@ -28,7 +28,7 @@ func checkUpgrade(r *http.Request) error {
 		return upgradeRequired
 	}
 	keys := r.Header["Sec-Websocket-Key"]
-	if r.Method != http.MethodGet || r.ProtoMajor != 1 || len(keys) != 1 || r.Header.Get("Sec-Websocket-Version") != "13" {
+	if r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ContentLength != 0 || len(keys) != 1 || r.Header.Get("Sec-Websocket-Version") != "13" {
 		return badUpgrade
 	}
 	if raw, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(raw) != 16 {

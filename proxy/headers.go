@@ -2,27 +2,7 @@ package proxy
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
-
-	"github.com/google/uuid"
-
-	"github.com/openhands-saas/openhands-saas/access"
-)
-
-// The headers that carry identity to the upstream.
-const (
-	headerKey       = "X-Session-Api-Key"
-	headerUserID    = "X-Openhands-User-Id"
-	headerUserEmail = "X-Openhands-User-Email"
-	headerTeamID    = "X-Openhands-Team-Id"
-	headerTeamRole  = "X-Openhands-Team-Role"
-	headerUser      = "X-Forwarded-User"
-	headerEmail     = "X-Forwarded-Email"
-	headerGroups    = "X-Forwarded-Groups"
-	headerFor       = "X-Forwarded-For"
-	headerHost      = "X-Forwarded-Host"
-	headerProto     = "X-Forwarded-Proto"
 )
 
 // trustedNames are headers that we set, or that somebody behind us might trust: none of a client's gets through. Accept-
@@ -77,47 +57,19 @@ func lower(c byte) byte {
 }
 
 // strip deletes, by raw key, every header that is ours to set.
-func strip(h http.Header) {
+func strip(h http.Header, more map[string]bool) {
 	for name := range h {
-		if ours(name) {
+		if ours(name) || (len(more) > 0 && more[folded(name)]) {
 			delete(h, name)
 		}
 	}
 }
 
-// identity writes who asks, for whom and from where. Values share one array: it is the hot path.
-func (e *Engine) identity(h http.Header, in *http.Request, p *access.Principal, team uuid.UUID) {
-	values := make([]string, 0, 11)
-	set := func(name, value string) {
-		if value == "" {
-			return
-		}
-		values = append(values, value)
-		h[name] = values[len(values)-1 : len(values) : len(values)]
+// folded is a header's name as a backend may read it: in lower case, with hyphens for underscores.
+func folded(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		b[i] = lower(c)
 	}
-	set(headerKey, e.cfg.Key)
-	if p != nil {
-		user, group := userOf(p), team.String()
-		email := url.PathEscape(p.Email)
-		role, _ := p.RoleIn(team)
-		set(headerUserID, user)
-		set(headerUser, user)
-		set(headerUserEmail, email)
-		set(headerEmail, email)
-		set(headerTeamID, group)
-		set(headerGroups, group)
-		set(headerTeamRole, string(role))
-	}
-	if in != nil {
-		set(headerFor, e.peers.clientText(in))
-		set(headerHost, in.Host)
-		set(headerProto, e.peers.scheme(in))
-	}
-}
-
-func userOf(p *access.Principal) string {
-	if p.Anonymous {
-		return "anonymous"
-	}
-	return p.User.String()
+	return string(b)
 }

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -43,6 +44,9 @@ type world struct {
 	away      error
 	listeners []func(postgres.Event)
 	stale     atomic.Bool
+	forgotten bool  // nothing is known without asking
+	asked     int   // how often somebody had to be asked about a conversation
+	lost      error // of asking about conversations
 }
 
 func person(email string, team uuid.UUID, role access.Role) *access.Principal {
@@ -113,10 +117,24 @@ func (w *world) Resolve(_ context.Context, c access.Credential, team string) (ac
 	return access.Caller{Principal: p, Credential: c}, nil
 }
 
+func (w *world) Known(id uuid.UUID) (access.Object, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o, ok := w.objects[id]
+	return o, ok && !w.forgotten
+}
+
 func (w *world) Find(_ context.Context, id uuid.UUID) (access.Object, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.objects[id], w.away
+	w.asked++
+	return w.objects[id], cmp.Or(w.lost, w.away)
+}
+
+func (w *world) questions() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked
 }
 
 func (w *world) Subscribe(f func(postgres.Event)) {
@@ -173,6 +191,12 @@ func operations() []proxy.Operation {
 		{Method: "GET", Path: "/sockets/events/{conversation_id}", Permission: read, Treatment: proxy.Own, WebSocket: true},
 		{Method: "GET", Path: "/sockets/bash-events", Permission: access.Nobody, Treatment: proxy.Deny, WebSocket: true},
 	}
+}
+
+// unlimited is for tests that need more of something than one user may have.
+func unlimited(c *proxy.Config) {
+	c.Limits = proxy.Limits{RequestsByUser: -1, RequestsByTeam: -1, UploadsByUser: -1, SocketsByUser: -1, SocketsByTeam: -1,
+		StartsByTeam: -1, StartsByMinute: -1, SubscribersByUser: -1, SubscribersByConversation: -1}
 }
 
 // stand is an engine between a client and a fake upstream.

@@ -25,7 +25,7 @@ type secret struct {
 func newMasker(texts []string) *masker {
 	m := &masker{}
 	for _, s := range texts {
-		if len(s) >= leastSecret && !m.knows(s) {
+		if masks && len(s) >= leastSecret && !m.knows(s) {
 			m.secrets = append(m.secrets, newSecret(s))
 			m.longest = max(m.longest, len(s))
 		}

@@ -32,7 +32,7 @@ func TestAnIdleWebSocketCostsLittleMemory(t *testing.T) {
 	const count, bound = 400, 35 << 10
 	var mu sync.Mutex
 	var kept []net.Conn
-	s := newStand(t, idle(&kept, &mu), nil)
+	s := newStand(t, idle(&kept, &mu), unlimited)
 	clients := make([]net.Conn, 0, count)
 	before := memory()
 	for range count {

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -13,7 +15,51 @@ import (
 // was made by a page of ours. The semantics are those of http.CrossOriginProtection, with the scheme compared too.
 type origins struct {
 	own   []string
+	hosts map[string]bool // those of own
 	peers peers
+}
+
+func newOrigins(own []string, p peers) *origins {
+	o := &origins{own: own, hosts: map[string]bool{}, peers: p}
+	for _, s := range own {
+		if u, err := url.Parse(s); err == nil && u.Hostname() != "" {
+			o.hosts[plainHost(u.Host)] = true
+		}
+	}
+	return o
+}
+
+var strangeHost = problem.New(http.StatusMisdirectedRequest, "This server does not know the name by which you reached it, so it serves "+
+	"nobody here who is not signed in: set PUBLIC_URL to the address that people use, or sign in.")
+
+// host judges the name that an anonymous request was sent to. Any site can make its own name resolve to our address, and the
+// browser then takes us for a part of that site: with such a name only a credential counts, which the browser would not send
+// there. An address cannot be taken over so, nor can localhost.
+func (o *origins) host(r *http.Request, form access.Form) error {
+	if form != access.FormNone {
+		return nil
+	}
+	host := plainHost(r.Host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || o.hosts[host] {
+		return nil
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	return strangeHost
+}
+
+// CheckHost refuses a request that comes without a credential to a name that is not ours, for handlers beside the engine.
+func (e *Engine) CheckHost(r *http.Request) error { return e.origins.host(r, access.FormNone) }
+
+// plainHost is the host of a Host header, in lower case and without port, brackets and trailing dot.
+func plainHost(s string) string {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		s = host
+	} else if inner, bracketed := strings.CutPrefix(s, "["); bracketed {
+		s = strings.TrimSuffix(inner, "]")
+	}
+	return strings.ToLower(strings.TrimSuffix(s, "."))
 }
 
 var crossSite = problem.New(http.StatusForbidden, "This request came from a page of another site. Use the pages of this server, or an API key.")
@@ -47,13 +93,20 @@ func (o *origins) check(r *http.Request) error {
 // checkSocket judges upgrades: browsers always send an Origin there, so a cookie without one is refused. Programs that come
 // anonymously send none.
 func (o *origins) checkSocket(r *http.Request, form access.Form) error {
+	if err := o.host(r, form); err != nil {
+		return err
+	}
 	if form == access.FormNone && len(r.Header["Origin"]) == 0 {
 		return nil
 	}
 	return o.matching(r)
 }
 
-// matching compares parsed origins for equality.
+// CheckOrigin refuses what a page of another site made a browser send, for handlers beside the engine: one rule for both.
+func (e *Engine) CheckOrigin(r *http.Request) error { return e.origins.check(r) }
+
+// matching compares parsed origins for equality. The request's own host counts: a cookie is bound to it, and without a
+// credential host was asked first.
 func (o *origins) matching(r *http.Request) error {
 	values := r.Header["Origin"]
 	if len(values) != 1 {

@@ -21,8 +21,21 @@ type Outgoing struct {
 	// masked afterwards. It sees no 3xx, 401 or 5xx: those are replaced. An error is answered instead of the response.
 	Edit func(*http.Response) error
 
+	// Frame may change messages of the upstream in Tunnel.
+	Frame *FrameEdit
+
+	// Refused makes the answer to a message of a client that may only listen, in Tunnel. nil: such messages are not answered.
+	Refused func() []byte
+
 	// Sent is told in Tunnel that the client sent a message, at most once a second.
 	Sent func()
+}
+
+// FrameEdit changes text messages of the upstream that come as one frame of at most 1 MiB; others pass as they are. It is called
+// before keys are masked, by one goroutine of each tunnel.
+type FrameEdit struct {
+	Wants func(head []byte) bool            // decides by the first bytes, up to some 32 KiB; it is asked for every message
+	Edit  func(message []byte) (new []byte) // may work in place
 }
 
 // Reply is a response of the upstream that was read whole, scrubbed and masked.

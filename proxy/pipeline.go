@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
@@ -17,11 +19,15 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &Exchange{Writer: w, Request: r, engine: e}
 	defer x.recover()
 	if err := x.serve(); err != nil && !x.answered {
+		x.note(err)
 		e.write(w, r, err)
 	}
 }
 
 func (x *Exchange) serve() error {
+	x.receive()
+	defer x.leave()
+	defer x.shares.release()
 	target, err := parseTarget(x.Request.RequestURI)
 	if err != nil {
 		return err
@@ -57,7 +63,13 @@ func (x *Exchange) serveOperation() error {
 			return err
 		}
 	}
+	if err := x.shares.take(x.engine.fair.requestsByUser, x.user()); err != nil {
+		return err
+	}
 	if err := x.authorise(x.Request.Context()); err != nil {
+		return err
+	}
+	if err := x.share(); err != nil {
 		return err
 	}
 	if err := x.bound(); err != nil {
@@ -77,7 +89,10 @@ func (x *Exchange) identify() (access.Caller, error) {
 	if err == nil && caller.Principal == nil {
 		return caller, problem.Unauthorized
 	}
-	return caller, err
+	if err != nil {
+		return caller, err
+	}
+	return caller, x.engine.origins.host(x.Request, caller.Credential.Form)
 }
 
 // authorise finds the object of the path and asks for the operation's permission on it, or in the current team.
@@ -86,28 +101,48 @@ func (x *Exchange) authorise(ctx context.Context) error {
 	if !found {
 		return x.Principal().In(x.Principal().CurrentTeam, x.Operation.Permission)
 	}
-	object, err := x.engine.cfg.Objects.Find(ctx, id)
-	if err != nil {
-		return err
+	object, known := x.engine.cfg.Objects.Known(id)
+	if !known {
+		var err error
+		if object, err = x.engine.cfg.Objects.Find(ctx, id); err != nil {
+			return err
+		}
 	}
+	err := x.Principal().On(object, x.Operation.Permission)
 	if !same {
-		return access.ErrHidden
+		err = access.ErrHidden
 	}
-	if err := x.Principal().On(object, x.Operation.Permission); err != nil {
-		return err
+	if err == nil {
+		x.Object = object
+		return nil
 	}
-	x.Object = object
-	return nil
+	return x.engine.refuse(ctx, err, known)
 }
 
-// bound limits the body before anybody reads it.
+// refuse asks, where the answer was known, for what does not exist: what is hidden must not be told from it by the time that
+// the answer takes, nor by what the answer is when the database is away.
+func (e *Engine) refuse(ctx context.Context, err error, known bool) error {
+	if !known || !errors.Is(err, access.ErrHidden) {
+		return err
+	}
+	if _, failed := e.cfg.Objects.Find(ctx, uuid.New()); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// bound limits the body, in size and in time, before anybody reads it.
 func (x *Exchange) bound() error {
+	if x.body == nil {
+		return nil
+	}
 	limit := or(x.Operation.MaxBody, x.engine.cfg.MaxBody)
 	if x.Request.ContentLength > limit {
 		return tooLarge
 	}
-	if x.Request.ContentLength < 0 && x.Request.Body != nil {
-		x.Request.Body = http.MaxBytesReader(x.Writer, x.Request.Body, limit)
+	x.Request.Body = x.body
+	if x.Request.ContentLength < 0 {
+		x.Request.Body = http.MaxBytesReader(x.Writer, x.body, limit)
 	}
 	return nil
 }
@@ -143,7 +178,7 @@ func (x *Exchange) unknown() error {
 		x.engine.cfg.Fallback.ServeHTTP(x.Writer, r.WithContext(withCaller(r.Context(), caller)))
 		return nil
 	}
-	x.engine.cfg.Log.Info("an unknown operation was refused", "method", clip(r.Method), "path", clip(x.Target.Path), "user", caller.Principal.User)
+	x.engine.digest.unknown.add(shapeOf(r.Method, x.Target.Path), struct{}{})
 	return problem.NotFound
 }
 

@@ -6,6 +6,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -34,15 +35,28 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	LoginPath      string         // where navigation without a credential is sent: /account/login
 	Log            *slog.Logger
+	Now            func() time.Time // time.Now
 
-	MaxBody int64         // of a request, 32 MiB; an Operation may say otherwise
-	Lease   time.Duration // how long a live connection survives without a good check, 30 s
-	Recheck time.Duration // between two checks of all live connections, 500 ms
+	// IdentityKey signs the tokens that tell the upstream who asks, by HS256: 32 bytes or more, used for nothing else. Without
+	// one no token is sent.
+	IdentityKey     []byte
+	IdentityHeaders IdentityHeaders
+
+	// Hidden is told, once for each caller and Digest, how often they asked for what they may not see or what does not exist. nil:
+	// it is logged. It may take its time, but nothing else is told of meanwhile.
+	Hidden func(context.Context, Hidden)
+	Digest time.Duration // between two such sums, also of unknown operations in the log, 1 min
+
+	MaxBody     int64         // of a request, 32 MiB; an Operation may say otherwise
+	BodyTimeout time.Duration // how long a request's body may pause, 30 s
+	Lease       time.Duration // how long a live connection survives without a good check, 30 s
+	Recheck     time.Duration // between two checks of all live connections, 500 ms
 
 	DialTimeout   time.Duration // to reach the upstream, 5 s
 	HeaderTimeout time.Duration // until the upstream begins to answer, 330 s: creates, commands and models are slow
 
 	Socket SocketConfig
+	Limits Limits
 }
 
 // SocketConfig bounds WebSockets.
@@ -62,9 +76,14 @@ type Engine struct {
 	mask      *masker
 	upstream  *upstream
 	origins   *origins
+	names     IdentityHeaders
+	custom    map[string]bool // those of names that are unlike any other
+	signer    *signer
 	peers     peers
 	live      *Registry
 	waiting   *waiting
+	digest    *digest
+	fair      *fair
 	namespace map[string]bool
 	debug     *log.Logger // what ReverseProxy says
 }
@@ -85,18 +104,24 @@ func New(cfg Config) (*Engine, error) {
 		mask:      newMasker(append([]string{cfg.Key}, cfg.Secrets...)),
 		upstream:  newUpstream(cfg),
 		peers:     peers(cfg.TrustedProxies),
+		names:     cfg.IdentityHeaders,
+		custom:    cfg.IdentityHeaders.custom(),
+		signer:    newSigner(cfg),
 		live:      newRegistry(cfg),
+		fair:      newFair(cfg.Limits, cfg.Now),
+		digest:    newDigest(cfg),
 		waiting:   newWaiting(cfg.Socket.WaitingByAddress, cfg.Socket.WaitingTotal),
 		namespace: namespace(cfg.Operations),
 		debug:     slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
-	e.origins = &origins{own: cfg.Origins, peers: e.peers}
+	e.origins = newOrigins(cfg.Origins, e.peers)
 	return e, nil
 }
 
 // Close ends every live connection (1001 for WebSockets) and the connections to the upstream.
 func (e *Engine) Close() {
 	e.live.close()
+	e.digest.close()
 	e.upstream.transport.CloseIdleConnections()
 }
 
@@ -118,18 +143,28 @@ func (c Config) check() error {
 			faults = append(faults, fmt.Errorf("secret %d has fewer than %d bytes and cannot be masked: use a longer key", i, leastSecret))
 		}
 	}
-	return errors.Join(faults...)
+	if n := len(c.IdentityKey); n > 0 && n < leastKey {
+		faults = append(faults, fmt.Errorf("the identity key has %d bytes: give it %d", n, leastKey))
+	}
+	return errors.Join(append(faults, c.IdentityHeaders.check()...)...)
 }
 
 func (c Config) withDefaults() Config {
+	c.IdentityHeaders = c.IdentityHeaders.withDefaults()
 	c.LoginPath = or(c.LoginPath, "/account/login")
 	c.Log = or(c.Log, slog.Default())
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	c.MaxBody = or(c.MaxBody, 32<<20)
+	c.Digest = or(c.Digest, time.Minute)
+	c.BodyTimeout = or(c.BodyTimeout, 30*time.Second)
 	c.Lease = or(c.Lease, 30*time.Second)
 	c.Recheck = or(c.Recheck, 500*time.Millisecond)
 	c.DialTimeout = or(c.DialTimeout, 5*time.Second)
 	c.HeaderTimeout = or(c.HeaderTimeout, 330*time.Second)
 	c.Socket = c.Socket.withDefaults()
+	c.Limits = c.Limits.withDefaults()
 	return c
 }
 

@@ -86,12 +86,13 @@ func (r *Registry) checkGroup(s *sweep, q question, group []*entry) {
 			r.judge(e, err)
 			continue
 		}
-		if err := r.allowed(ctx, s, caller.Principal, e); err != nil {
+		object, err := r.allowed(ctx, s, caller.Principal, e)
+		if err != nil {
 			r.judge(e, err)
 			continue
 		}
 		e.good = r.now()
-		e.renew(caller.Principal)
+		e.renew(caller.Principal, object)
 	}
 }
 
@@ -113,25 +114,26 @@ func decided(err error) bool {
 	return isUnauthorized(err) || errors.Is(err, access.ErrHidden) || errors.Is(err, access.ErrForbidden)
 }
 
-func (e *entry) renew(p *access.Principal) {
+func (e *entry) renew(p *access.Principal, o access.Object) {
 	if e.Renew != nil {
-		e.Renew(p)
+		e.Renew(p, o)
 	}
 }
 
-// allowed asks what was asked when the thing began. Another user behind the same credential would be another caller.
-func (r *Registry) allowed(ctx context.Context, s *sweep, p *access.Principal, e *entry) error {
+// allowed asks what was asked when the thing began, and returns its conversation as it is now. Another user behind the same
+// credential would be another caller.
+func (r *Registry) allowed(ctx context.Context, s *sweep, p *access.Principal, e *entry) (access.Object, error) {
 	if before := e.Caller.Principal; p == nil || p.User != before.User || p.Anonymous != before.Anonymous {
-		return access.ErrHidden
+		return access.Object{}, access.ErrHidden
 	}
 	if e.Object.State == access.StateNone {
-		return p.In(e.Team, e.Permission)
+		return access.Object{}, p.In(e.Team, e.Permission)
 	}
 	object, err := ask(s, func() (access.Object, error) { return r.objects.Find(ctx, e.Object.ID) })
 	if err != nil {
-		return err
+		return access.Object{}, err
 	}
-	return p.On(object, e.Permission)
+	return object, p.On(object, e.Permission)
 }
 
 // judge ends what lost its right. While nobody can be asked, a thing lives on until its lease runs out.

@@ -30,8 +30,10 @@ type Live struct {
 	Team       uuid.UUID
 	Permission access.Permission
 
-	End   func(code int, reason string) // ends it soon and must not block; called at most once
-	Renew func(*access.Principal)       // told of the principal after each good check; may be nil
+	End func(code int, reason string) // ends it soon and must not block; called at most once
+
+	// Renew is told after each good check of the principal, and of the conversation as it is now; may be nil.
+	Renew func(*access.Principal, access.Object)
 }
 
 // Registry knows what lives long, and ends what lost its right. It asks again about everything at short intervals and at every
@@ -64,7 +66,7 @@ type entry struct {
 func newRegistry(cfg Config) *Registry {
 	r := &Registry{
 		gate: cfg.Gate, objects: cfg.Objects, log: cfg.Log, lease: cfg.Lease, every: cfg.Recheck,
-		now: time.Now, entries: map[*entry]struct{}{},
+		now: cfg.Now, entries: map[*entry]struct{}{},
 		stop: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1),
 	}
 	cfg.Events.Subscribe(func(postgres.Event) { r.wake() })

@@ -69,12 +69,35 @@ func (d *downward) data(f *frame) error {
 		if err := d.upstream.payload(f, window[room:], at); err != nil {
 			return err
 		}
+		if at == 0 && d.editable(f) && d.frames.Wants(window[room:]) {
+			return d.edited(f, window[room:])
+		}
 		at += n
 		d.pass(buf, window, f.fin && at == f.length)
 		if at == f.length {
 			return nil
 		}
 	}
+}
+
+// maxEdited bounds the messages that may be edited: they must be in memory whole.
+const maxEdited = 1 << 20
+
+func (d *downward) editable(f *frame) bool {
+	return d.frames != nil && f.opcode == opText && f.fin && f.length <= maxEdited
+}
+
+// edited reads the rest of a message that began with head, and sends what is made of it. It takes memory of its own, because it
+// is seldom.
+func (d *downward) edited(f *frame, head []byte) error {
+	message := make([]byte, f.length)
+	n := copy(message, head)
+	if err := d.upstream.payload(f, message[n:], int64(n)); err != nil {
+		return err
+	}
+	buf := append(make([]byte, headroom), d.frames.Edit(message)...)
+	d.pass(buf, buf[headroom:], true)
+	return nil
 }
 
 // pass sends on what may go. The end of a message holds nothing back.
@@ -114,13 +137,12 @@ func (u *upward) early(message []byte) {
 	}
 	u.begin(opText)
 	u.fill = headroom + copy(u.buf[headroom:], message)
-	u.flush(true)
+	_ = u.flush(true) // a whole message is sent or not
 }
 
 func (u *upward) begin(opcode byte) {
 	u.buf, u.fill = u.engine.upstream.buffers.Get(), headroom
 	u.opcode, u.size, u.begun = opcode, 0, false
-	u.drop = !u.writes.Load()
 }
 
 func (u *upward) data(f *frame) error {
@@ -141,7 +163,9 @@ func (u *upward) data(f *frame) error {
 		at, u.fill = at+n, u.fill+int(n)
 		whole := at == f.length
 		if whole && f.fin || u.fill == len(u.buf) {
-			u.flush(whole && f.fin)
+			if err := u.flush(whole && f.fin); err != nil {
+				return err
+			}
 		}
 		if whole {
 			return nil
@@ -149,23 +173,43 @@ func (u *upward) data(f *frame) error {
 	}
 }
 
+// errDemoted means that the right to write ended in the middle of a message, which must not come to its end then.
+var errDemoted = errors.New("the right to write ended")
+
 // flush sends what is there. A credential is not sent on: it is the user's, and the upstream has no use for it.
-func (u *upward) flush(end bool) {
+func (u *upward) flush(end bool) error {
 	message := u.buf[headroom:u.fill]
-	if !u.begun && end && u.opcode == opText && mayBeAuthFrame(message) {
-		if _, isAuth := authFrame(message); isAuth {
-			u.drop = true
-		}
+	mayWrite := u.writes.Load()
+	if !u.begun {
+		u.drop = !mayWrite
 	}
-	if !u.drop {
+	switch {
+	case !u.begun && end && u.opcode == opText && isAuthFrame(message):
+	case u.drop && end:
+		u.answer()
+	case u.drop:
+	case !mayWrite:
+		return errDemoted
+	default:
 		u.send(u.upstream, u.opcode, end, u.buf, headroom, u.fill)
-	}
-	if !u.drop && end {
-		u.tell()
+		if end {
+			u.tell()
+		}
 	}
 	u.fill, u.opcode, u.begun = headroom, opContinuation, true
 	if end {
 		u.release()
+	}
+	return nil
+}
+
+// answer tells a client that may only listen that nobody heard it.
+func (u *upward) answer() {
+	if u.refused == nil {
+		return
+	}
+	if err := u.client.say(u.refused()); err != nil && !errors.Is(err, errClosing) {
+		u.lost(true, err)
 	}
 }
 

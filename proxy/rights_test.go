@@ -38,6 +38,50 @@ func TestAForeignObjectAndAnUnknownOneAnswerAlikeToTheByte(t *testing.T) {
 	}
 }
 
+// What is in memory answers sooner than what must be asked for, and also while the database is away.
+func TestAForeignObjectAndAnUnknownOneCostTheSameQuestions(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newSpeaker().ServeHTTP, nil)
+	private, dead := uuid.New(), uuid.New()
+	s.objects[private] = access.Object{ID: private, Team: red, Starter: uuid.New(), Private: true, State: access.StateLive}
+	s.objects[dead] = access.Object{ID: dead, Team: red, State: access.StateDeleted}
+	hidden := []uuid.UUID{foreign, unknown, private, dead}
+	for _, forgotten := range []bool{true, false} {
+		s.change(func() { s.forgotten = forgotten })
+		for _, id := range hidden {
+			for _, path := range []string{"/api/conversations/" + id.String(), "/api/conversations/" + id.String() + "/zip/" + ours.String(),
+				"/api/conversations/" + ours.String() + "/zip/" + id.String()} {
+				before := s.questions()
+				has(t, s.ask(t, "GET", path, "dev"), 404, "Not Found")
+				if n := s.questions() - before; n != 1 {
+					t.Errorf("%s, forgotten: %v: %d questions", path, forgotten, n)
+				}
+			}
+			before := s.questions()
+			if got := ends(t, s.open(t, "/sockets/events/"+id.String(), bearer("dev")), promise); got.Code != 4004 {
+				t.Errorf("got %v", got)
+			}
+			if n := s.questions() - before; n != 1 {
+				t.Errorf("a socket to %s, forgotten: %v: %d questions", id, forgotten, n)
+			}
+		}
+	}
+	s.change(func() { s.lost = problem.Unavailable("The database does not answer.", nil) })
+	for _, id := range hidden {
+		has(t, s.ask(t, "GET", "/api/conversations/"+id.String(), "dev"), 503, "database")
+	}
+}
+
+func TestWhatIsServedOrForbiddenCostsNoQuestion(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, nil, nil)
+	has(t, s.ask(t, "GET", "/api/conversations/"+ours.String(), "dev"), 200, ours.String())
+	has(t, s.ask(t, "POST", "/api/conversations/"+ours.String()+"/events", "viewer", body("{}")), 403, "Forbidden")
+	if n := s.questions(); n != 0 {
+		t.Errorf("%d questions", n)
+	}
+}
+
 func TestTwoConversationsInOnePathMustBeOne(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, nil, nil)

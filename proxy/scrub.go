@@ -15,7 +15,7 @@ func (e *Engine) scrub(res *http.Response) error {
 	}
 	h := res.Header
 	for name := range h {
-		if inner(name) {
+		if inner(name) || (len(e.custom) > 0 && e.custom[folded(name)]) {
 			delete(h, name)
 		}
 	}

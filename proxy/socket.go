@@ -43,7 +43,8 @@ func (x *Exchange) serveSocket() error {
 		return x.admit(err)
 	}
 	if err == nil && x.engine.origins.checkSocket(x.Request, access.FormNone) != nil {
-		// A page of another site does not become the anonymous tenant, but it may bring a key.
+		// A page of another site does not become the anonymous tenant, nor does who comes by a strange name, but they may
+		// bring a key.
 		err = problem.Unauthorized
 	}
 	return x.await(err)
@@ -51,6 +52,9 @@ func (x *Exchange) serveSocket() error {
 
 // admit accepts the upgrade and goes on, or refuses with a close code. Nothing but that code differs between refusals.
 func (x *Exchange) admit(err error) error {
+	if err == nil {
+		err = x.shareSocket()
+	}
 	if err != nil && !decided(err) {
 		return err
 	}
@@ -74,12 +78,17 @@ func (x *Exchange) accept() error {
 // proceed runs the operation on an accepted socket. Errors become close codes.
 func (x *Exchange) proceed(err error) {
 	if err == nil {
+		err = x.subscribe()
+	}
+	if err == nil {
 		err = x.treatSocket()
 	}
 	if err == nil && !x.socket.served {
 		err = errors.New("the handler did not tunnel")
 	}
 	if err != nil && !x.socket.served {
+		x.note(err)
+		x.shares.release() // before the client hears of it, that may come back at once
 		x.socket.refuse(x.engine.closing(err))
 	}
 }
@@ -100,6 +109,9 @@ func (e *Engine) closing(err error) (int, string) {
 		return closeHidden, "Conversation not found"
 	}
 	p := problem.Of(translate(err))
+	if text, isText := p.Detail.(string); isText && p.Status == http.StatusTooManyRequests {
+		return closeTryLater, text
+	}
 	e.cfg.Log.Warn("a WebSocket could not be served", "error", e.mask.text(p.Error()))
 	switch p.Status {
 	case http.StatusNotFound:
@@ -131,6 +143,9 @@ func (x *Exchange) await(refused error) error {
 	}
 	err := x.admission(x.Request.Context(), refused)
 	leave()
+	if err == nil {
+		err = x.shareSocket()
+	}
 	x.proceed(err)
 	return nil
 }

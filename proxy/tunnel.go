@@ -25,8 +25,9 @@ func (x *Exchange) Tunnel(o Outgoing) error {
 		return err
 	}
 	x.socket.served = true
-	t := &tunnel{client: x.socket.wire, upstream: up, engine: x.engine, sent: o.Sent, object: x.Object, team: x.Team()}
-	t.allow(x.Principal())
+	t := &tunnel{client: x.socket.wire, upstream: up, engine: x.engine, sent: o.Sent, refused: o.Refused, frames: o.Frame, object: x.Object, team: x.Team()}
+	t.shares, x.shares = x.shares, shares{}
+	t.allow(x.Principal(), x.Object)
 	t.start(x.engine.live, x.Caller, x.Operation.Permission, x.socket.first)
 	return nil
 }
@@ -39,9 +40,12 @@ type tunnel struct {
 	team             uuid.UUID
 	writes           atomic.Bool // the caller may send messages
 	sent             func()
+	refused          func() []byte // nil: what is refused is not answered
+	frames           *FrameEdit    // nil: all pass
 	lastSent         time.Time
 	telling          atomic.Bool
 
+	shares  shares
 	remove  func()
 	timer   *time.Timer
 	once    sync.Once
@@ -62,13 +66,13 @@ func (t *tunnel) start(live *Registry, c access.Caller, permission access.Permis
 	go t.up(first)
 }
 
-// allow notes whether the caller may write. A Viewer reads only.
-func (t *tunnel) allow(p *access.Principal) {
-	if t.object.State == access.StateNone {
+// allow notes whether the caller may write, by what is known of them and of the conversation now. A Viewer reads only.
+func (t *tunnel) allow(p *access.Principal, o access.Object) {
+	if o.State == access.StateNone {
 		t.writes.Store(p.In(t.team, access.ConversationWrite) == nil)
 		return
 	}
-	t.writes.Store(p.On(t.object, access.ConversationWrite) == nil)
+	t.writes.Store(p.On(o, access.ConversationWrite) == nil)
 }
 
 // tick pings both sides and ends the tunnel when one has not been heard of for two and a half pings.
@@ -94,6 +98,7 @@ func (t *tunnel) tick() {
 func (t *tunnel) end(client int, reason string, upstream int, upstreamReason string) {
 	t.once.Do(func() {
 		t.timer.Stop()
+		t.shares.release() // before a client hears of it, that may come back at once
 		var both sync.WaitGroup
 		both.Go(func() { t.client.shut(client, t.engine.mask.text(reason)) })
 		both.Go(func() { t.upstream.shut(upstream, upstreamReason) })
@@ -115,6 +120,8 @@ func (t *tunnel) lost(fromClient bool, err error) {
 		t.end(c.code, c.reason, c.code, "")
 	case errors.Is(err, errProtocol) && fromClient:
 		t.end(closeProtocol, "protocol error", closeGoingAway, "")
+	case errors.Is(err, errDemoted):
+		t.end(closeTryLater, "you may only listen from now on; connect again", closeGoingAway, "")
 	case errors.Is(err, errTooBig):
 		t.end(closeTooBig, "the message is too large", closeGoingAway, "")
 	case fromClient:

@@ -14,11 +14,9 @@ func long(length int64) bool { return length < 0 || length > short }
 
 // watchUpload registers a request that may be long in coming, so that a revocation cuts it.
 func (f *forwarding) watchUpload() {
-	if f.o.Body != nil || f.x.Request.Body == nil || !long(f.x.Request.ContentLength) {
-		return
+	if f.o.Body == nil && f.x.body != nil && long(f.x.Request.ContentLength) {
+		f.watch(f.x.body.cut)
 	}
-	control := http.NewResponseController(f.x.Writer)
-	f.watch(func() { _ = control.SetReadDeadline(time.Now()) })
 }
 
 // watchBody does the same for a response.

@@ -33,6 +33,8 @@ type wire struct {
 
 	mu     sync.Mutex // of writing
 	broken bool       // a frame was cut: nothing may follow
+	open   bool       // a message is under way, in fragments: no other may come between
+	later  [][]byte   // frames of our own that wait for its end
 }
 
 // newWire takes over a connection and what was read from it already.
@@ -86,7 +88,40 @@ func (w *wire) write(opcode byte, fin bool, buf []byte, from, to int) error {
 	start := putHeader(buf, from, to-from, opcode, fin, w.masks)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.put(buf[start:to], writePatience)
+	if err := w.put(buf[start:to], writePatience); err != nil || opcode >= opClose {
+		return err
+	}
+	w.open = !fin
+	return w.catchUp()
+}
+
+// maxLater bounds what waits. A peer that provokes more gets no more.
+const maxLater = 8
+
+// say sends a text message of our own as soon as none is under way.
+func (w *wire) say(message []byte) error {
+	frame := append(make([]byte, headroom), message...)
+	frame = frame[putHeader(frame, headroom, len(message), opText, true, w.masks):]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.later) < maxLater {
+		w.later = append(w.later, frame)
+	}
+	return w.catchUp()
+}
+
+// catchUp is called under the lock.
+func (w *wire) catchUp() error {
+	if w.open {
+		return nil
+	}
+	for _, frame := range w.later {
+		if err := w.put(frame, writePatience); err != nil {
+			return err
+		}
+	}
+	w.later = nil
+	return nil
 }
 
 // put is called under the lock. The order of deadline and question is what lets shut wake a writer at any moment.

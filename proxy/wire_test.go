@@ -127,9 +127,9 @@ func TestAPeerThatGivesNoSignOfLifeIsGivenUp(t *testing.T) {
 
 func TestAPeerThatAnswersPingsLivesOn(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, newSpeaker().ServeHTTP, func(c *proxy.Config) { c.Socket.Ping = 50 * time.Millisecond })
+	s := newStand(t, newSpeaker().ServeHTTP, func(c *proxy.Config) { c.Socket.Ping = 150 * time.Millisecond })
 	c := raw(t, s)
-	for range 10 {
+	for range 5 {
 		var h [2]byte
 		if _, err := io.ReadFull(c.in, h[:]); err != nil || h != [2]byte{0x89, 0} {
 			t.Fatalf("got %x, %v; want a ping", h, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,16 +14,23 @@ import (
 )
 
 // Adopt gives the team every conversation of the upstream that is nobody's: those from before, and those made behind our back.
-// It returns how many there were.
+// Those that work in a folder which would open other teams' files stay nobody's. It returns how many it gave.
 func (d *Dialect) Adopt(ctx context.Context, team uuid.UUID) (int, error) {
-	adopted, seen := 0, map[string]bool{}
+	adopted, skipped, seen := 0, 0, map[string]bool{}
+	defer func() {
+		if skipped > 0 {
+			d.log.Warn("conversations whose folder holds other teams' files were not adopted", "count", skipped, "team", team)
+		}
+	}()
 	for cursor := ""; !seen[cursor]; {
 		seen[cursor] = true
 		infos, next, err := d.everyConversation(ctx, cursor)
 		if err != nil {
 			return adopted, err
 		}
-		n, err := d.config.Conversations.Adopt(ctx, team, adoptable(team, infos))
+		rows := d.adoptable(ctx, team, infos)
+		skipped += len(infos) - len(rows)
+		n, err := d.config.Conversations.Adopt(ctx, team, rows)
 		adopted += n
 		if err != nil || next == "" {
 			return adopted, err
@@ -52,35 +58,32 @@ func (d *Dialect) everyConversation(ctx context.Context, cursor string) ([]info,
 		Items []info  `json:"items"`
 		Next  *string `json:"next_page_id"`
 	}
-	if err := d.decode(reply.Body, &page); err != nil || page.Next == nil {
+	if err := decode(reply.Body, &page); err != nil || page.Next == nil {
 		return page.Items, "", err
 	}
 	return page.Items, *page.Next, nil
 }
 
 // adoptable turns the upstream's objects into rows. Nobody is known to have started them.
-func adoptable(team uuid.UUID, infos []info) []conversation.Conversation {
+func (d *Dialect) adoptable(ctx context.Context, team uuid.UUID, infos []info) []conversation.Conversation {
 	var rows []conversation.Conversation
 	for _, i := range infos {
+		dir := i.workingDir()
+		if dir == containerFolder && d.apart(ctx) {
+			dir = "" // no folder of the host
+		} else if !d.mayAdopt(team, dir) {
+			continue
+		}
 		if i.id() == uuid.Nil {
 			continue
 		}
 		parent, _ := i["parent_conversation_id"].(string)
 		row := conversation.Conversation{
-			ID: i.id(), Team: team, State: access.StateLive, Title: i.title(), WorkingDir: i.workingDir(),
+			ID: i.id(), Team: team, State: access.StateLive, Title: i.title(), WorkingDir: dir,
 			CreatedAt: i.time("created_at"), UpdatedAt: i.time("updated_at"),
 		}
 		row.Parent, _ = proxy.ConversationID(parent)
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-// time reads a time of the upstream; one that cannot be read is now.
-func (i info) time(name string) time.Time {
-	s, _ := i[name].(string)
-	if at, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return at
-	}
-	return time.Now()
 }

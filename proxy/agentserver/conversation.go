@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,23 +31,27 @@ func (d *Dialect) getConversation(x *proxy.Exchange) error {
 // settleReserved makes a reserved id live when the upstream's object is the one that was reserved.
 func (d *Dialect) settleReserved(ctx context.Context, id uuid.UUID, reply *proxy.Reply) error {
 	var i info
-	if err := d.decode(reply.Body, &i); err != nil {
+	if err := decode(reply.Body, &i); err != nil {
 		return err
 	}
 	row, err := d.config.Conversations.Get(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !isOurs(row, i) {
+	if !d.isOurs(ctx, row, i) {
 		return access.ErrHidden
 	}
 	return d.config.Conversations.Commit(ctx, id, i.title())
 }
 
 // isOurs says whether the upstream's object is what the row was reserved for. A conversation that was there before, and is
-// nobody's, works in another folder: a guessed id does not make it the guesser's.
-func isOurs(row conversation.Conversation, i info) bool {
-	return i.id() == row.ID && i.workingDir() == row.WorkingDir
+// nobody's, works in another folder: a guessed id does not make it the guesser's. A row without a folder is a fork, whose id
+// nobody could guess, of an adopted conversation in a relative one. Containers
+// have one name for all their folders.
+func (d *Dialect) isOurs(ctx context.Context, row conversation.Conversation, i info) bool {
+	dir := i.workingDir()
+	relative := row.WorkingDir == "" && !path.IsAbs(dir)
+	return i.id() == row.ID && (path.Clean(dir) == row.WorkingDir || relative || dir == containerFolder && d.apart(ctx))
 }
 
 // patchConversation forwards title and tags.
@@ -63,7 +68,7 @@ func (d *Dialect) patchConversation(x *proxy.Exchange) error {
 		return d.refusal(reply)
 	}
 	var result struct{ Success bool }
-	if err := d.decode(reply.Body, &result); err != nil {
+	if err := decode(reply.Body, &result); err != nil {
 		return err
 	}
 	if !result.Success {
@@ -106,14 +111,24 @@ func (d *Dialect) deleteConversation(x *proxy.Exchange) error {
 	if !gone {
 		return d.refusal(reply)
 	}
-	if err := d.config.Conversations.Delete(ctx, x.Object.ID); err != nil {
+	if err := d.config.Conversations.Delete(ctx, x.Object.ID, x.Principal()); err != nil {
 		return err
 	}
 	return x.JSON(http.StatusOK, map[string]any{"success": true})
 }
 
-// command forwards a request that changes the conversation, and brings it to the top of its lists.
-func (d *Dialect) command(x *proxy.Exchange) error { return x.Forward(d.touching(x, proxy.Outgoing{})) }
+// command forwards a request that changes the conversation and has no body, and brings it to the top of its lists.
+func (d *Dialect) command(x *proxy.Exchange) error {
+	return x.Forward(d.touching(x, proxy.Outgoing{Body: []byte{}}))
+}
+
+func (d *Dialect) askAgent(x *proxy.Exchange) error {
+	return d.sanitizedCommand(x, rules{"question": text(longText)})
+}
+
+func (d *Dialect) respond(x *proxy.Exchange) error {
+	return d.sanitizedCommand(x, rules{"accept": flag, "reason": text(longText)})
+}
 
 // touching bumps the conversation when the upstream agreed.
 func (d *Dialect) touching(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoing {
@@ -126,8 +141,9 @@ func (d *Dialect) touching(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoing
 	return out
 }
 
-// touch never fails a request: the order of a list is not worth it.
+// touch never fails a request: the order of a list is not worth it. What was said may have set the agent to work.
 func (d *Dialect) touch(ctx context.Context, id uuid.UUID) {
+	d.running.note(id)
 	if err := d.config.Conversations.Touch(ctx, id); err != nil {
 		d.log.Warn("a conversation could not be bumped", "conversation", id, "error", err)
 	}
@@ -184,7 +200,7 @@ func (d *Dialect) switchModel(x *proxy.Exchange) error {
 		return err
 	}
 	s := &sanitizer{host: x.Request.Host}
-	body := s.members([]any{"body"}, in, rules{"llm": modelOf("default")})
+	body := s.members([]any{"body"}, in, rules{"llm": modelOf(freshUsage())})
 	if _, given := body["llm"].(map[string]any); !given {
 		s.fault("missing", []any{"body", "llm"}, "Field required")
 	}

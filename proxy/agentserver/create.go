@@ -24,6 +24,7 @@ func (d *Dialect) createConversation(x *proxy.Exchange) error {
 	if err != nil {
 		return err
 	}
+	d.ownFolder(x.Request.Context(), in)
 	request, err := sanitizeStart(in, d.teamRoot(x.Team()), x.Request.Host, uuid.New())
 	if err != nil {
 		return err
@@ -45,6 +46,9 @@ func (d *Dialect) createConversation(x *proxy.Exchange) error {
 		return d.existing(x, row.ID)
 	case err != nil:
 		return err
+	}
+	if err := d.readyContainer(ctx, x, row.WorkingDir); err != nil {
+		return errors.Join(err, d.config.Conversations.Fail(ctx, row.ID))
 	}
 	return d.start(ctx, x, row, request)
 }
@@ -128,16 +132,17 @@ func (d *Dialect) start(ctx context.Context, x *proxy.Exchange, row conversation
 		return errors.Join(d.refusal(reply), d.config.Conversations.Fail(ctx, row.ID))
 	}
 	var made info
-	if err := d.decode(reply.Body, &made); err != nil {
+	if err := decode(reply.Body, &made); err != nil {
 		return err
 	}
-	if !isOurs(row, made) {
+	if !d.isOurs(ctx, row, made) {
 		d.log.Warn("an id that was asked for is a conversation of nobody", "conversation", row.ID, "team", row.Team)
 		return errors.Join(conversation.ErrTaken, d.config.Conversations.Fail(ctx, row.ID))
 	}
 	if err := d.config.Conversations.Commit(ctx, row.ID, made.title()); err != nil {
 		return err
 	}
+	d.running.note(row.ID)
 	if err := d.narrow(ctx, x.Principal(), made); err != nil {
 		return err
 	}

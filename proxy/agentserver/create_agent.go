@@ -3,14 +3,16 @@ package agentserver
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // What an agent may be made of, in both forms a client may send: agent_settings (the Canvas UI) and agent (the Python SDK).
 
-// builtinTools are the tools that every server of this generation has. Other names are a client's own or another team's.
+// builtinTools are the tools that every server of this generation has. Other names are a client's own or another team's. The
+// one left out, ask_oracle, asks a model of the server's own profiles, whoever saved it.
 func builtinTools() []string {
 	return []string{
-		"ask_oracle", "file_editor", "task_tool_set", "task", "task_tracker", "terminal", "workflow_tool_set", "workflow",
+		"file_editor", "task_tool_set", "task", "task_tracker", "terminal", "workflow_tool_set", "workflow",
 		"browser_tool_set", "edit", "list_directory", "read_file", "write_file", "glob", "grep", "planning_file_editor",
 	}
 }
@@ -43,14 +45,13 @@ func settingsRules() rules {
 }
 
 // agentRules is the allow-list of an agent of kind Agent, the only kind there is here: the others start a command of the
-// client's choice.
+// client's choice. filter_tools_regex is left out without a word: an expression that takes for ever stops the whole server.
 func agentRules() rules {
 	return rules{
 		"kind":                     word("Agent"),
 		"llm":                      modelOf("default"),
 		"tools":                    list(100, tool),
 		"mcp_config":               unless(noServers),
-		"filter_tools_regex":       text(200),
 		"include_default_tools":    list(20, defaultTool),
 		"agent_context":            agentContext,
 		"system_prompt":            text(longText),
@@ -128,12 +129,37 @@ func skillRules() rules {
 		"compatibility":            text(shortText),
 		"is_agentskills_format":    flag,
 		"disable_model_invocation": flag,
-		"trigger":                  plain,
+		"trigger":                  object(triggerRules()),
 		"inputs":                   list(100, plain),
 		"metadata":                 dictionary(100, text(10_000)),
 		"allowed_tools":            list(100, text(shortText)),
 		"mcp_tools":                unless(noServers),
 	}
+}
+
+func triggerRules() rules {
+	return rules{
+		"type":     word("keyword", "task", "path"),
+		"keywords": list(200, text(shortText)),
+		"triggers": list(200, text(shortText)),
+		"paths":    list(200, glob),
+	}
+}
+
+// glob is a pattern of file names. The server turns it into an expression that it tries on every path, during which it does
+// nothing else: with many stars that takes for ever.
+func glob(s *sanitizer, loc []any, v any) (any, bool) {
+	pattern, isString := v.(string)
+	if !isString {
+		s.fault("string_type", loc, "Input should be a valid string")
+		return nil, false
+	}
+	deep := strings.Count(pattern, "**")
+	if utf8.RuneCountInString(pattern) > 200 || deep > 2 || strings.Count(pattern, "*")-2*deep > 3 {
+		s.refuse(loc, "A pattern has at most 200 characters, two ** and three other *")
+		return nil, false
+	}
+	return pattern, true
 }
 
 // tool accepts a built-in tool. The only parameter is the planner's file, which must lie in the conversation's folder.

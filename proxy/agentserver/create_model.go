@@ -107,13 +107,13 @@ func modelName(s *sanitizer, loc []any, v any) (any, bool) {
 }
 
 // bareCloudName says whether a name without a provider would be taken for one of a cloud, with the host's identity:
-// "anthropic.claude-3" and "arn:…" for Amazon's, "gemini-2" and "text-bison" for Google's.
+// "anthropic.claude-3", "ai21.jamba" and "arn:…" for Amazon's, "gemini-2" and "text-bison" for Google's.
 func bareCloudName(name string) bool {
 	if strings.Contains(name, "/") {
 		return false
 	}
 	return slices.ContainsFunc([]*regexp.Regexp{
-		regexp.MustCompile(`(?i)[a-z]\.[a-z]`),
+		regexp.MustCompile(`(?i)[a-z0-9]\.[a-z]`),
 		regexp.MustCompile(`(?i)^(arn:|gemini|medlm|publishers)|bison|gecko`),
 	}, func(r *regexp.Regexp) bool { return r.MatchString(name) })
 }

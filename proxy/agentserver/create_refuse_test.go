@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 )
 
@@ -22,6 +23,9 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		return map[string]any{"agent": map[string]any{"kind": "Agent", name: v}}
 	}
 	dir := func(v any) map[string]any { return map[string]any{"workspace": map[string]any{"working_dir": v}} }
+	skill := func(trigger any) map[string]any {
+		return settings("agent_context", map[string]any{"skills": []any{map[string]any{"name": "x", "content": "y", "trigger": trigger}}})
+	}
 	stdio := map[string]any{"x": map[string]any{"command": "id"}}
 	for name, c := range map[string]struct {
 		body map[string]any
@@ -46,6 +50,12 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		"a critic":                    {agent("critic", map[string]any{"kind": "APIBasedCritic", "server_url": "http://203.0.113.1"}), "body agent critic"},
 		"a critic by settings":        {settings("verification", map[string]any{"critic_enabled": true}), "body agent_settings verification critic_enabled"},
 		"a condenser of parts":        {agent("condenser", map[string]any{"kind": "PipelineCondenser"}), "body agent condenser kind"},
+		"a pattern without end":       {skill(map[string]any{"type": "path", "paths": []any{"**/**/**/a"}}), "body agent_settings agent_context skills 0 trigger paths 0"},
+		"a pattern of many stars":     {skill(map[string]any{"type": "path", "paths": []any{"*a*a*a*a"}}), "body agent_settings agent_context skills 0 trigger paths 0"},
+		"a long pattern":              {skill(map[string]any{"type": "path", "paths": []any{strings.Repeat("a", 201)}}), "body agent_settings agent_context skills 0 trigger paths 0"},
+		"another trigger":             {skill(map[string]any{"type": "regex", "regex": "(a+)+"}), "body agent_settings agent_context skills 0 trigger type"},
+		"a tool of shared profiles":   {settings("tools", []any{map[string]any{"name": "ask_oracle"}}), "body agent_settings tools 0 name"},
+		"a longer model of a cloud":   {llm("model", "ai21.jamba-1-5-large-v1:0"), "body agent_settings llm model"},
 		"another team's tool":         {settings("tools", []any{map[string]any{"name": "their_tool"}}), "body agent_settings tools 0 name"},
 		"a tool's parameters":         {settings("tools", []any{map[string]any{"name": "terminal", "params": map[string]any{"shell_path": "/bin/x"}}}), "body agent_settings tools 0 params shell_path"},
 		"a plan elsewhere":            {settings("tools", []any{map[string]any{"name": "planning_file_editor", "params": map[string]any{"plan_path": "/etc/x"}}}), "body agent_settings tools 0 params plan_path"},
@@ -105,5 +115,36 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 	}
 	if got := len(w.upstream.arrived("/")); got != 0 {
 		t.Errorf("%d requests reached the upstream, want none", got)
+	}
+}
+
+func TestModelsWithNumbersInTheirNamesAreNoClouds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"gpt-4.1", "gpt-5.6", "llama3.1", "qwen2.5-coder", "openai/ai21.jamba", "claude-3.5-sonnet", "o4-mini"} {
+		body := map[string]any{"agent_settings": map[string]any{"llm": map[string]any{"model": name, "api_key": "sk-x"}}}
+		if a := w.ask("ann", "POST", conversationsPath, startBody(body)); a.status != http.StatusCreated {
+			t.Errorf("%s: %d %s, want 201", name, a.status, a.body)
+		}
+	}
+}
+
+func TestASkillsTriggersPass(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	triggers := []any{
+		map[string]any{"type": "keyword", "keywords": []any{"git"}}, map[string]any{"type": "task", "triggers": []any{"/x"}},
+		map[string]any{"type": "path", "paths": []any{"src/**/*.test.*", "**/a/**", "*.py"}}, nil,
+	}
+	for _, trigger := range triggers {
+		skills := []any{map[string]any{"name": "x", "content": "y", "trigger": trigger}}
+		w.create("ann", map[string]any{"agent_settings": map[string]any{"agent_context": map[string]any{"skills": skills}}})
+	}
+	for n, post := range w.posts() {
+		sent := within(t, parsed[map[string]any](t, post.body), "agent_settings", "agent_context")
+		got := sent.(map[string]any)["skills"].([]any)[0].(map[string]any)["trigger"]
+		if diff := cmp.Diff(triggers[n], got); diff != "" {
+			t.Errorf("trigger %d (-want +got):\n%s", n, diff)
+		}
 	}
 }

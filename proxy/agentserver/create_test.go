@@ -146,6 +146,7 @@ func planner(dir string) map[string]any {
 		"kind": "Agent", "llm": llm,
 		"tools":                  []any{map[string]any{"name": "glob", "params": map[string]any{}}, map[string]any{"name": "planning_file_editor", "params": map[string]any{"plan_path": dir + "/.agents_tmp/PLAN.md"}}},
 		"system_prompt_filename": "system_prompt_planning.j2", "system_prompt_kwargs": map[string]any{"plan_structure": []any{"1. OBJECTIVE"}},
+		"filter_tools_regex":    "(a+)+$",
 		"include_default_tools": []any{"FinishTool", "SwitchLLMTool"}, "mcp_config": map[string]any{}, "critic": nil,
 		"agent_context": map[string]any{"load_user_skills": true},
 		"condenser":     map[string]any{"kind": "LLMSummarizingCondenser", "llm": llm, "max_size": 100, "keep_first": 6},
@@ -165,6 +166,7 @@ func TestCreateTakesAWholeAgent(t *testing.T) {
 	want["llm"] = map[string]any{"model": "openai/mine", "api_key": "sk-mine", "usage_id": "default"}
 	want["condenser"] = map[string]any{"kind": "LLMSummarizingCondenser", "max_size": 100.0, "keep_first": 6.0, "llm": map[string]any{"model": "openai/mine", "api_key": "sk-mine", "usage_id": "condenser"}}
 	want["agent_context"] = map[string]any{"load_user_skills": false, "load_memory": false}
+	delete(want, "filter_tools_regex")
 	delete(want, "mcp_config")
 	delete(want, "critic")
 	if diff := cmp.Diff(any(want), parsed[map[string]any](t, w.posts()[0].body)["agent"]); diff != "" {
@@ -212,4 +214,46 @@ func firstMembers(t *testing.T, body string, names ...string) string {
 	}
 	raw, _ := json.Marshal(kept)
 	return string(raw)
+}
+
+// What the upstream reads, with its own reader, is what was judged.
+func TestACreationIsReadAsTheUpstreamReadsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.ask("ann", "POST", conversationsPath, `{"agent":{"kind":"Agent","system_prompt_kwargs":{"big":900719925474099312345,"small":1.10,
+		"e":1e400,"a":{"Unknown":[null,true,"\u00e9\u0000"]},"a2":1,"A2":2}},"workspace":{"working_dir":"/etc","Working_Dir":"/etc"},
+		"workspace":{"working_dir":""},"max_iterations":1,"max_iterations":7,"Max_Iterations":9,"Plugins":["x"],"TAGS":{"a":"b"}}`)
+	if a.status != http.StatusCreated {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	sent := w.posts()[0].body
+	want := `"system_prompt_kwargs":{"A2":2,"a":{"Unknown":[null,true,"\u00e9\u0000"]},"a2":1,"big":900719925474099312345,"e":1e400,"small":1.10}`
+	if !strings.Contains(strings.ReplaceAll(sent, "é", "\\u00e9"), strings.ReplaceAll(want, "\u00e9\u0000", "\\u00e9\\u0000")) {
+		t.Errorf("a free object was harmed: %s", sent)
+	}
+	if !strings.Contains(sent, `"max_iterations":7`) || strings.Contains(sent, "Max_Iterations") || strings.Contains(sent, "Plugins") || strings.Contains(sent, "TAGS") || strings.Contains(sent, "/etc") {
+		t.Errorf("another member counted: %s", sent)
+	}
+}
+
+func TestABodyThatIsNestedWithoutEndIsRefusedEarly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.create("ann", nil).String()
+	w.upstream.forget()
+	deep := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	for body, want := range map[string]int{
+		`{"x":` + deep(10_000) + `}`: 422, `{"x":` + deep(100) + `}`: 422, strings.Repeat(`{"a":`, 10_000): 422,
+		`{"question":"` + strings.Repeat("[", 10_000) + `"}`: 200, `{"question":"\\\"[[","x":` + deep(99) + `}`: 200,
+	} {
+		if a := w.ask("ann", "POST", conversationsPath+"/"+id+"/ask_agent", body); a.status != want {
+			t.Errorf("%.40s: %d %s, want %d", body, a.status, a.body, want)
+		}
+		if a := w.ask("ann", "POST", conversationsPath, body); a.status != 422 {
+			t.Errorf("creation with %.40s: %d %s, want 422", body, a.status, a.body)
+		}
+	}
+	if got := len(w.upstream.arrived("/")); got != 2 {
+		t.Errorf("%d requests were forwarded, want 2", got)
+	}
 }

@@ -38,11 +38,17 @@ type Config struct {
 	Egress        *egress.Policy
 
 	WorkspaceRoot  string                           // the host folder, as the upstream sees it, that holds all teams' folders
+	WorkspaceMount string                           // optional: the same folder as seen from here
 	OperatorModel  OperatorModel                    // optional: no model means that users bring their own
+	Bash           bool                             // who may write to a conversation may run commands in its folder
 	AnonymousFiles bool                             // anonymous callers use the upstream's own settings files
 	FrontendDir    string                           // the Canvas build; empty: no UI
 	Head           func(nonce string) template.HTML // optional: what the overlay puts into the page's head
-	Log            *slog.Logger                     // optional
+
+	// HasUsers says whether anybody has an account here. Optional: nil means that nobody has.
+	HasUsers func(context.Context) (bool, error)
+
+	Log *slog.Logger // optional
 }
 
 // Dialect answers the operations of one upstream. Make it with New, build the engine from Operations, then Attach the engine.
@@ -52,6 +58,8 @@ type Dialect struct {
 	engine  *proxy.Engine
 	homes   sync.Map // team id → struct{}: whose project folder is known to exist
 	schemas schemas
+	running following
+	runtime runtime
 	canvas  *canvas // nil without a UI
 }
 

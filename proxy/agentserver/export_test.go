@@ -7,3 +7,12 @@ func SanitizeStart(in map[string]any, root, host string, id uuid.UUID) (map[stri
 	r, err := sanitizeStart(in, root, host, id)
 	return r.body, err
 }
+
+// Followed is how many of so many conversations at work are followed.
+func Followed(noted int) int {
+	var f following
+	for range noted {
+		f.note(uuid.New())
+	}
+	return len(f.next(noted))
+}

@@ -86,7 +86,7 @@ func (d *Dialect) market(x *proxy.Exchange, list string) error {
 		return d.refusal(reply)
 	}
 	var body map[string]any
-	if err := d.decode(reply.Body, &body); err != nil {
+	if err := decode(reply.Body, &body); err != nil {
 		return err
 	}
 	entries, _ := body[list].([]any)

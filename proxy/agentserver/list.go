@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -55,29 +54,32 @@ func (d *Dialect) page(x *proxy.Exchange, q listQuery) ([]info, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	d.refresh(ctx, rows, found)
 	items := []info{}
 	for _, row := range rows {
-		i, present := found[row.ID]
-		if !present || q.status != "" && i.status() != q.status {
-			continue
+		if i, present := found[row.ID]; present && (q.status == "" || i.status() == q.status) {
+			items = append(items, i)
 		}
-		d.refresh(ctx, row, i)
-		items = append(items, i)
 	}
 	return items, next, nil
 }
 
-// refresh brings a row up to what the upstream says: titles are made there, and agents work on without us.
-func (d *Dialect) refresh(ctx context.Context, row conversation.Conversation, i info) {
-	if name := i.title(); name != "" && name != row.Title {
-		if err := d.config.Conversations.Rename(ctx, row.ID, name); err != nil {
-			d.log.Warn("a title could not be kept", "conversation", row.ID, "error", err)
+// refresh brings the rows that lag behind up to what the upstream says. It never fails a list.
+func (d *Dialect) refresh(ctx context.Context, rows []conversation.Conversation, found map[uuid.UUID]info) {
+	var behind []conversation.Conversation
+	for _, row := range rows {
+		i, present := found[row.ID]
+		if !present {
+			continue
 		}
-		return
+		d.notice(i)
+		said := i.row()
+		if said.UpdatedAt.After(row.UpdatedAt) || said.Title != "" && said.Title != row.Title {
+			behind = append(behind, said)
+		}
 	}
-	said, _ := i["updated_at"].(string)
-	if at, err := time.Parse(time.RFC3339Nano, said); err == nil && at.After(row.UpdatedAt.Add(5*time.Second)) {
-		d.touch(ctx, row.ID)
+	if err := d.config.Conversations.Refresh(ctx, behind); err != nil {
+		d.log.Warn("conversations could not be brought up to date", "count", len(behind), "error", err)
 	}
 }
 
@@ -129,6 +131,7 @@ func (d *Dialect) batchConversations(x *proxy.Exchange) error {
 	for _, i := range found {
 		items = append(items, i)
 	}
+	d.notice(items...)
 	if err := d.narrow(ctx, x.Principal(), items...); err != nil {
 		return err
 	}
@@ -191,7 +194,7 @@ func (d *Dialect) hydrateBatch(ctx context.Context, fetch fetcher, ids []uuid.UU
 		return d.refusal(reply)
 	}
 	var infos []info
-	if err := d.decode(reply.Body, &infos); err != nil {
+	if err := decode(reply.Body, &infos); err != nil {
 		return err
 	}
 	for n, i := range infos {

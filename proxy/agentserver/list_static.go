@@ -42,7 +42,7 @@ func (d *Dialect) tools(x *proxy.Exchange) error {
 		return d.refusal(reply)
 	}
 	var names []string
-	if err := d.decode(reply.Body, &names); err != nil {
+	if err := decode(reply.Body, &names); err != nil {
 		return err
 	}
 	return x.JSON(http.StatusOK, builtin(names))
@@ -58,7 +58,7 @@ func (d *Dialect) serverInfo(x *proxy.Exchange) error {
 		return d.refusal(reply)
 	}
 	var said map[string]any
-	if err := d.decode(reply.Body, &said); err != nil {
+	if err := decode(reply.Body, &said); err != nil {
 		return err
 	}
 	return x.JSON(http.StatusOK, trimServerInfo(said))

@@ -45,6 +45,28 @@ func addresses() []string {
 // resolveModel settles the key and the address of one LLM object of a body, in place; loc is its place there. The caller's own
 // key goes where the caller says, within the egress rules; without one only a lent model can be meant.
 func (d *Dialect) resolveModel(x *proxy.Exchange, loc []any, llm map[string]any) error {
+	return d.resolveAmong(x, loc, llm, d.lentModels)
+}
+
+// resolveStored is resolveModel for what the upstream keeps in its files: only what came from them goes back into them. The
+// operator's key never does: whoever can read the files could read it.
+func (d *Dialect) resolveStored(x *proxy.Exchange, loc []any, llm map[string]any) error {
+	if err := noOperatorKey(loc, llm); err != nil {
+		return err
+	}
+	return d.resolveAmong(x, loc, llm, d.storedModels)
+}
+
+// noOperatorKey refuses the marker of the operator's key where a key is going to be stored.
+func noOperatorKey(loc []any, llm map[string]any) error {
+	if trimmed(llm, "api_key") != operatorMarker {
+		return nil
+	}
+	return problem.Fields(problem.Field{Type: "value_error", Loc: at(loc, "api_key"),
+		Msg: "The operator's key cannot be stored. Start conversations without a key to use it, or give an api_key of your own."})
+}
+
+func (d *Dialect) resolveAmong(x *proxy.Exchange, loc []any, llm map[string]any, lend func(*proxy.Exchange) ([]lent, error)) error {
 	if err := stringsOnly(loc, llm, "model", "api_key", "base_url"); err != nil {
 		return err
 	}
@@ -54,7 +76,7 @@ func (d *Dialect) resolveModel(x *proxy.Exchange, loc []any, llm map[string]any)
 	if ownKey(llm) {
 		return d.checkAddresses(x.Request.Context(), loc, llm)
 	}
-	available, err := d.lentModels(x)
+	available, err := lend(x)
 	if err != nil {
 		return err
 	}
@@ -72,7 +94,7 @@ func (d *Dialect) resolveModel(x *proxy.Exchange, loc []any, llm map[string]any)
 func (d *Dialect) lentModels(x *proxy.Exchange) ([]lent, error) {
 	var available []lent
 	if d.usesFiles(x) {
-		stored, err := d.storedModels(x.Request.Context(), x)
+		stored, err := d.storedModels(x)
 		if err != nil {
 			return nil, err
 		}

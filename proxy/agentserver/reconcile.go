@@ -32,7 +32,7 @@ func (d *Dialect) Reconcile(ctx context.Context) (int, error) {
 }
 
 func (d *Dialect) settle(ctx context.Context, row conversation.Conversation, i info) error {
-	if i != nil && isOurs(row, i) {
+	if i != nil && d.isOurs(ctx, row, i) {
 		d.log.Info("a conversation was made after all", "conversation", row.ID, "team", row.Team)
 		return d.config.Conversations.Commit(ctx, row.ID, i.title())
 	}

@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
 )
 
 // info is a conversation as the upstream describes it. Numbers keep their digits.
@@ -31,6 +33,20 @@ func (i info) title() string {
 func (i info) status() string {
 	s, _ := i["execution_status"].(string)
 	return s
+}
+
+func (i info) running() bool { return i.status() == "running" }
+
+// time reads a time of the upstream; one that cannot be read is the zero time.
+func (i info) time(name string) time.Time {
+	s, _ := i[name].(string)
+	at, _ := time.Parse(time.RFC3339Nano, s)
+	return at
+}
+
+// row is what the upstream knows better than our row.
+func (i info) row() conversation.Conversation {
+	return conversation.Conversation{ID: i.id(), Title: i.title(), UpdatedAt: i.time("updated_at")}
 }
 
 // workingDir is the folder the agent works in.
@@ -141,11 +157,8 @@ func hideModels(v any) {
 	}
 }
 
-// decode reads JSON of the upstream, keeping the digits of numbers, after masking the operator's key.
-func (d *Dialect) decode(body []byte, v any) error {
-	if key := d.config.OperatorModel.APIKey; key != "" {
-		body = bytes.ReplaceAll(body, []byte(key), bytes.Repeat([]byte("*"), len(key)))
-	}
+// decode reads JSON of the upstream, keeping the digits of numbers. The engine masked it already.
+func decode(body []byte, v any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(v); err != nil {
@@ -160,9 +173,10 @@ func (d *Dialect) answerInfo(x *proxy.Exchange, reply *proxy.Reply) error {
 		return d.refusal(reply)
 	}
 	var i info
-	if err := d.decode(reply.Body, &i); err != nil {
+	if err := decode(reply.Body, &i); err != nil {
 		return err
 	}
+	d.notice(i)
 	if err := d.narrow(x.Request.Context(), x.Principal(), i); err != nil {
 		return err
 	}
@@ -176,7 +190,7 @@ func (d *Dialect) refusal(reply *proxy.Reply) error {
 		return access.ErrHidden
 	}
 	var body struct{ Detail any }
-	if err := d.decode(reply.Body, &body); err != nil || body.Detail == nil {
+	if err := decode(reply.Body, &body); err != nil || body.Detail == nil {
 		return problem.New(reply.Status, http.StatusText(reply.Status))
 	}
 	faults, _ := body.Detail.([]any)

@@ -1,9 +1,10 @@
 package agentserver
 
 import (
-	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
-	"fmt"
+	"net/http"
 
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
@@ -67,7 +68,10 @@ func (d *Dialect) checkStored(x *proxy.Exchange, loc []any, llm map[string]any) 
 	if err := stringsOnly(loc, llm, "model", "api_key", "base_url"); err != nil {
 		return err
 	}
-	if err := d.checkAddresses(x.Request.Context(), loc, llm); err != nil {
+	if err := noOperatorKey(loc, llm); err != nil {
+		return err
+	}
+	if err := d.checkStorable(x.Request.Context(), loc, llm); err != nil {
 		return err
 	}
 	if ownKey(llm) {
@@ -79,7 +83,7 @@ func (d *Dialect) checkStored(x *proxy.Exchange, loc []any, llm map[string]any) 
 	if _, sent := llm["api_key"]; sent || trimmed(llm, "base_url") == "" {
 		return nil
 	}
-	stored, err := d.storedModels(x.Request.Context(), x)
+	stored, err := d.storedModels(x)
 	if err != nil {
 		return err
 	}
@@ -90,6 +94,53 @@ func (d *Dialect) checkStored(x *proxy.Exchange, loc []any, llm map[string]any) 
 	}
 	return problem.Fields(problem.Field{Type: "value_error", Loc: at(loc, "api_key"),
 		Msg: "A new address needs the API key again. Give api_key together with base_url."})
+}
+
+func (d *Dialect) checkProfile(x *proxy.Exchange, loc []any, llm map[string]any) error {
+	if trimmed(llm, "api_key") == "" {
+		return d.checkStorable(x.Request.Context(), loc, llm)
+	}
+	if err := checkPlace(loc, llm); err != nil {
+		return err
+	}
+	return d.resolveStored(x, loc, llm)
+}
+
+// checkStorable judges where an LLM object that is going to be stored or tried out leads: by its model's name, its provider and
+// its addresses.
+func (d *Dialect) checkStorable(ctx context.Context, loc []any, llm map[string]any) error {
+	if err := checkPlace(loc, llm); err != nil {
+		return err
+	}
+	return d.checkAddresses(ctx, loc, llm)
+}
+
+// checkPlace refuses a model that is an address, or whose provider has its default address or its identity on the server's host.
+func checkPlace(loc []any, llm map[string]any) error {
+	s := &sanitizer{}
+	if llm["model"] != nil {
+		modelName(s, at(loc, "model"), llm["model"])
+		s.checkProvider(loc, llm)
+	}
+	return s.err()
+}
+
+// errShared refuses a change of the upstream's profiles once they no longer concern the anonymous tenant alone.
+var errShared = problem.New(http.StatusForbidden,
+	"This installation has users, and model profiles of the server would act on their agents too: they can no longer be changed "+
+		"here. Delete those that are not needed, and change the model in the settings.")
+
+// alone serves a change of the upstream's profiles only while nobody has an account: the upstream gives every agent, whoever
+// started it, a tool that asks a stored profile's model.
+func alone(change handler) handler {
+	return func(d *Dialect, x *proxy.Exchange) error {
+		if d.config.HasUsers != nil {
+			if shared, err := d.config.HasUsers(x.Request.Context()); err != nil || shared {
+				return cmp.Or(err, error(errShared))
+			}
+		}
+		return change(d, x)
+	}
 }
 
 func (d *Dialect) fileProfile(x *proxy.Exchange) error {
@@ -118,12 +169,7 @@ func (d *Dialect) saveFileProfile(x *proxy.Exchange) error {
 	if err != nil {
 		return err
 	}
-	if llm != nil && trimmed(llm, "api_key") != "" {
-		err = d.resolveModel(x, at(loc, "llm"), llm)
-	} else if llm != nil {
-		err = d.checkAddresses(x.Request.Context(), at(loc, "llm"), llm)
-	}
-	if err != nil {
+	if err := d.checkProfile(x, at(loc, "llm"), llm); err != nil {
 		return err
 	}
 	return forwardJSON(x, body)
@@ -165,13 +211,4 @@ func answerMarked(x *proxy.Exchange, reply *proxy.Reply, holder string, reveal b
 		llm["api_key"] = storedMarker
 	}
 	return x.JSON(reply.Status, document)
-}
-
-func decode(raw []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if err := decoder.Decode(into); err != nil {
-		return fmt.Errorf("read the upstream's settings: %w", err)
-	}
-	return nil
 }

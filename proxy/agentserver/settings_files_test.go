@@ -1,10 +1,13 @@
 package agentserver_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 )
 
 // Keys in the anonymous tenant's own files.
@@ -141,6 +144,16 @@ func TestAChangeOfTheFilesCannotLeadAStoredKeyElsewhere(t *testing.T) {
 		{"POST", "/api/profiles/new", `{"llm":{"model":"openai/new","api_key":"stored-key"}}`, false},
 		{"POST", "/api/profiles/new", `{"llm":{"model":"openai/new","api_key":"gAAAAABm"}}`, false},
 		{"POST", "/api/profiles/new/validate", `{"llm":{"model":"openai/new","api_key":"gAAAAABm","base_url":"http://203.0.113.9"}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"oobabooga/http://169.254.169.254","api_key":"sk"}}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"ollama/x","api_key":"sk"}}}`, false},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"ollama/x","api_key":"sk","base_url":"http://203.0.113.9"}}}`, true},
+		{"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"vertex_ai/gemini"}}}`, false},
+		{"POST", "/api/profiles/new", `{"llm":{"model":"oobabooga/http://169.254.169.254"}}`, false},
+		{"POST", "/api/profiles/new", `{"llm":{"model":"ollama/x"}}`, false},
+		{"POST", "/api/profiles/new", `{"llm":{"model":7}}`, false},
+		{"POST", "/api/profiles/new/validate", `{"llm":{"model":"oobabooga/http://169.254.169.254","api_key":"sk"}}`, false},
+		{"POST", "/api/profiles/new/validate", `{"llm":{"model":"ollama/x","api_key":"sk"}}`, false},
+		{"POST", "/api/profiles/new/validate", `{"llm":{"model":"openai/x","api_key":"sk"}}`, true},
 		{"PUT", "/api/settings/secrets", `{"name":"TOKEN","value":"clear"}`, true},
 		{"PUT", "/api/settings/secrets", `{"name":"TOKEN","value":"gAAAAABm"}`, false},
 		{"POST", "/api/settings/mcp/x", `{"command":"sh"}`, false},
@@ -164,5 +177,128 @@ func TestAStoredKeyIsPutIntoACopyOfItsOwnProfile(t *testing.T) {
 	saved := w.upstream.arrived("/api/profiles/copy")
 	if len(saved) != 1 || !strings.Contains(saved[0].body, profileKey) || strings.Contains(a.body, profileKey) {
 		t.Errorf("saved %v, answered %s", saved, a.body)
+	}
+}
+
+// The upstream keeps its files on its own disk, where every agent can read them.
+func TestTheOperatorsKeyIsNeverWrittenIntoTheFiles(t *testing.T) {
+	t.Parallel()
+	w := newHouse(t, withFilesAndModel)
+	w.upstream.script(filesOf)
+	house := func(key string) map[string]any {
+		return map[string]any{"model": house.Model, "base_url": house.BaseURL, "api_key": key}
+	}
+	for _, key := range []string{"operator-managed-key", " operator-managed-key ", "stored-key", "**********"} {
+		for _, path := range []string{"/api/profiles/x", "/api/profiles/x/validate"} {
+			a := w.ask("nobody", "POST", path, map[string]any{"llm": house(key)})
+			if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `["body","llm","api_key"]`) {
+				t.Errorf("%s with %q: %d %s", path, key, a.status, a.body)
+			}
+		}
+	}
+	for _, llm := range []map[string]any{
+		{"model": house("")["model"], "api_key": "operator-managed-key"},
+		{"model": "bedrock/x", "aws_access_key_id": "a", "aws_secret_access_key": "b", "api_key": "operator-managed-key"},
+	} {
+		a := w.ask("nobody", "PATCH", "/api/settings", map[string]any{"agent_settings_diff": map[string]any{"llm": llm}})
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `["body","agent_settings_diff","llm","api_key"]`) {
+			t.Errorf("%v: %d %s", llm, a.status, a.body)
+		}
+	}
+	for _, r := range w.upstream.arrived("/api/") {
+		if strings.Contains(r.body, operatorKey) || r.method != "GET" {
+			t.Errorf("the upstream got %s %s %s", r.method, r.path, r.body)
+		}
+	}
+	if a := w.start("nobody", house("operator-managed-key")); a.status != http.StatusCreated || w.llmOf()["api_key"] != operatorKey {
+		t.Errorf("a conversation cannot use the operator's model: %d %s", a.status, a.body)
+	}
+}
+
+// A key in the files that may not be shown comes to us as a mask; and markers may have been written there as they are.
+func TestAMaskInTheFilesIsNoKey(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{operatorKey, "**********", "stored-key", "operator-managed-key"} {
+		w := newHouse(t, withFilesAndModel)
+		w.upstream.script(func(rw http.ResponseWriter, r *http.Request, body []byte) bool {
+			if r.URL.Path != "/api/settings" {
+				return filesOf(rw, r, body)
+			}
+			_ = json.NewEncoder(rw).Encode(map[string]any{"agent_settings": map[string]any{
+				"llm": map[string]any{"model": house.Model, "base_url": house.BaseURL, "api_key": key},
+			}})
+			return true
+		})
+		for _, llm := range []map[string]any{{"model": house.Model}, {"model": house.Model, "api_key": "stored-key"}} {
+			if a := w.start("nobody", llm); a.status != http.StatusCreated || w.llmOf()["api_key"] != operatorKey {
+				t.Errorf("stored %q, asked for %v: %d, sent %v", key, llm, a.status, w.llmOf())
+			}
+		}
+	}
+}
+
+func TestAnAnswerThatIsNoJSONIsTheBackendsFailure(t *testing.T) {
+	t.Parallel()
+	w := newHouse(t, withFiles)
+	w.upstream.script(func(rw http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		_, _ = rw.Write([]byte("<html>/secret/path"))
+		return true
+	})
+	for who, paths := range map[string][]string{"nobody": {"/api/settings", "/api/profiles/fast"}, "ann": {"/api/settings"}} {
+		for _, path := range paths {
+			if a := w.ask(who, "GET", path, nil); a.status != http.StatusBadGateway || strings.Contains(a.body, "secret") {
+				t.Errorf("%s %s: %d %s", who, path, a.status, a.body)
+			}
+		}
+	}
+	if a := w.start("nobody", map[string]any{}); a.status != http.StatusBadGateway {
+		t.Errorf("create: %d %s", a.status, a.body)
+	}
+}
+
+func TestAStoredModelThatLeadsToTheHostIsNotLent(t *testing.T) {
+	t.Parallel()
+	for _, llm := range []map[string]any{
+		{"model": "oobabooga/http://169.254.169.254", "api_key": "sk-stored"},
+		{"model": "ollama/x", "api_key": "sk-stored"},
+		{"model": "vertex_ai/gemini", "api_key": "sk-stored"},
+	} {
+		w := newHouse(t, withFiles)
+		w.upstream.script(func(rw http.ResponseWriter, r *http.Request, body []byte) bool {
+			if r.URL.Path != "/api/settings" {
+				return filesOf(rw, r, body)
+			}
+			_ = json.NewEncoder(rw).Encode(map[string]any{"agent_settings": map[string]any{"llm": llm}})
+			return true
+		})
+		if a := w.start("nobody", map[string]any{}); a.status != http.StatusCreated || w.llmOf()["model"] != "openai/fast" {
+			t.Errorf("%v: %d %s, sent %v", llm, a.status, a.body, w.llmOf())
+		}
+	}
+}
+
+func TestProfilesOfTheServerAreClosedOnceThereAreUsers(t *testing.T) {
+	t.Parallel()
+	users := false
+	w := newHouse(t, func(c *agentserver.Config) {
+		withFiles(c)
+		c.HasUsers = func(context.Context) (bool, error) { return users, nil }
+	})
+	w.upstream.script(filesOf)
+	for _, users = range []bool{false, true} {
+		for _, c := range []struct {
+			method, path string
+			closes       bool
+		}{
+			{"POST", "/api/profiles/fast", true}, {"POST", "/api/profiles/fast/rename", true}, {"POST", "/api/profiles/fast/activate", true},
+			{"POST", "/api/profiles/fast/validate", false}, {"GET", "/api/profiles/fast", false}, {"DELETE", "/api/profiles/fast", false},
+		} {
+			w.upstream.forget()
+			a := w.ask("nobody", c.method, c.path, `{"llm":{"model":"openai/new","api_key":"sk-new"},"new_name":"x"}`)
+			refused := a.status == http.StatusForbidden && len(w.upstream.arrived("/")) == 0
+			if refused != (users && c.closes) || !refused && a.status != http.StatusOK {
+				t.Errorf("with users %v, %s %s: %d %s", users, c.method, c.path, a.status, a.body)
+			}
+		}
 	}
 }

@@ -30,6 +30,7 @@ func newHouse(t testing.TB, edit func(*agentserver.Config)) *world {
 	w := &world{t: t, upstream: newUpstream(t), clock: &clock{}}
 	w.upstream.script(schemasOnly)
 	db := dbtest.New(t)
+	w.db = db
 	w.conversations = conversation.New(db, conversation.Options{})
 	w.people(db)
 	w.gate["nobody"] = &access.Principal{
@@ -41,6 +42,7 @@ func newHouse(t testing.TB, edit func(*agentserver.Config)) *world {
 		Preferences:   vault.New(db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
 		WorkspaceRoot: workspaceRoot,
+		Bash:          true,
 		OperatorModel: house,
 		Log:           slog.New(slog.DiscardHandler),
 	}
@@ -61,7 +63,7 @@ func (w *world) serve(config agentserver.Config, events proxy.Events) {
 	}
 	engine, err := proxy.New(proxy.Config{
 		Upstream: address, Key: upstreamKey, Operations: w.dialect.Operations(), Gate: w.gate, Objects: w.conversations,
-		Events: events, Fallback: w.dialect.UI(), Log: config.Log,
+		Events: events, Fallback: w.dialect.UI(), Log: config.Log, Secrets: []string{operatorKey}, Limits: proxy.Limits{StartsByMinute: 10_000},
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -79,6 +81,9 @@ func withoutModel(c *agentserver.Config) { c.OperatorModel = agentserver.Operato
 func withFiles(c *agentserver.Config) {
 	c.AnonymousFiles, c.OperatorModel = true, agentserver.OperatorModel{}
 }
+
+// withFilesAndModel has both: the anonymous tenant's own files, and the operator's model.
+func withFilesAndModel(c *agentserver.Config) { c.AnonymousFiles = true }
 
 // schemasOnly answers what is asked without any caller.
 func schemasOnly(w http.ResponseWriter, r *http.Request, _ []byte) bool {

@@ -1,9 +1,7 @@
 package agentserver
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -102,10 +100,8 @@ func (d *Dialect) defaults(ctx context.Context, path string) (map[string]any, er
 		return nil, err
 	}
 	var s schema
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber() // 8.0 stays 8.0
-	if err := decoder.Decode(&s); err != nil {
-		return nil, fmt.Errorf("read the upstream's schema %s: %w", path, err)
+	if err := decode(raw, &s); err != nil { // 8.0 stays 8.0
+		return nil, err
 	}
 	out := map[string]any{}
 	for _, section := range s.Sections {

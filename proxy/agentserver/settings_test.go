@@ -167,6 +167,7 @@ func TestTheRestAnswersInTheUpstreamsShapesAndRefusesChanges(t *testing.T) {
 		{"GET", "/api/canvas-extensions/installed", 200, `{"canvas_extensions":[]}`},
 		{"POST", "/api/canvas-extensions/install", 403, ""},
 		{"GET", "/api/automation/health", 404, ""},
+		{"GET", "/api/automation/v1?limit=50&offset=0", 200, `{"automations":[],"total":0}`},
 		{"POST", "/api/automation/v1/telemetry/consent", 404, ""},
 	} {
 		a := w.ask("ann", c.method, c.path, nil)

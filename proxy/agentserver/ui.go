@@ -17,10 +17,21 @@ import (
 // after a reload. Without a FrontendDir everything is 404.
 func (d *Dialect) UI() http.Handler {
 	if d.canvas == nil {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { problem.Write(w, problem.NotFound) })
+		return noUI{}
 	}
 	return d.canvas
 }
+
+// noUI is what there is without a build: nothing, and everybody may know. Asked for a credential first, people would be sent
+// to sign in for a page that does not exist.
+type noUI struct{}
+
+var _ proxy.PublicHandler = noUI{}
+
+// Public says yes.
+func (noUI) Public(*http.Request) bool { return true }
+
+func (noUI) ServeHTTP(w http.ResponseWriter, _ *http.Request) { problem.Write(w, problem.NotFound) }
 
 // canvas is the build as it was found at start.
 type canvas struct {
@@ -101,7 +112,7 @@ func (c *canvas) servePage(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy(nonce))
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "same-origin") // the engine reads the conversation of a flat call from it
+	h.Set("Referrer-Policy", "same-origin") // which conversation somebody reads is no other site's business
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -21,6 +21,7 @@ type upstream struct {
 	conversations map[string]map[string]any
 	order         []string
 	seen          []request
+	runtime       string
 	before        func(http.ResponseWriter, *http.Request, []byte) bool // true: it answered
 }
 
@@ -93,7 +94,9 @@ func (u *upstream) put(id string, workspace, more map[string]any) map[string]any
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	u.mu.Lock()
-	u.seen = append(u.seen, request{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body), r.Header.Clone()})
+	if r.URL.Path != "/server_info" || r.Header.Get("X-Openhands-Team-Id") != "" { // else we asked for ourselves
+		u.seen = append(u.seen, request{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body), r.Header.Clone()})
+	}
 	before := u.before
 	u.mu.Unlock()
 	if before != nil && before(w, r, body) {
@@ -109,6 +112,9 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (u *upstream) answer(r *http.Request, body []byte) (int, any) {
 	const c = "/api/conversations"
+	if r.URL.Path == "/server_info" {
+		return 200, map[string]any{"version": "1.49.1", "conversation_runtime": u.runtime}
+	}
 	id, _ := strings.CutPrefix(r.URL.Path, c+"/")
 	switch {
 	case r.URL.Path == c && r.Method == "POST":
@@ -121,6 +127,8 @@ func (u *upstream) answer(r *http.Request, body []byte) (int, any) {
 		return 200, batch
 	case r.URL.Path == c+"/search":
 		return 200, u.search(r)
+	case strings.HasSuffix(id, "/fork") && r.Method == "POST":
+		return u.fork(strings.TrimSuffix(id, "/fork"), body)
 	case u.conversations[id] != nil && r.Method == "GET":
 		return 200, u.conversations[id]
 	case u.conversations[id] != nil && r.Method == "DELETE":
@@ -142,7 +150,23 @@ func (u *upstream) start(body []byte) (int, any) {
 		return 200, known
 	}
 	workspace, _ := in["workspace"].(map[string]any)
+	if u.runtime == "docker" {
+		workspace = map[string]any{"working_dir": "/workspace"}
+	}
 	return 201, u.put(id, workspace, map[string]any{"parent_conversation_id": in["parent_conversation_id"]})
+}
+
+// fork loses the key of the model, as the real one does.
+func (u *upstream) fork(source string, body []byte) (int, any) {
+	var in map[string]any
+	_ = json.Unmarshal(body, &in)
+	from := u.conversations[source]
+	if from == nil {
+		return 404, map[string]any{"detail": "Source conversation not found"}
+	}
+	return 201, u.put(in["id"].(string), from["workspace"].(map[string]any), map[string]any{
+		"title": in["title"], "forked_from_conversation_id": source, "agent": from["agent"],
+	})
 }
 
 // search pages by two, with the next conversation's id as the cursor.

@@ -39,10 +39,10 @@ func virtualRoutes() []route {
 
 		{"GET", profilesPath, read, proxy.Virtual, orFiles((*Dialect).listProfiles, forward), "the operator's model" + files},
 		{"GET", profilesPath + "/{name}", read, proxy.Virtual, orFiles((*Dialect).getProfile, (*Dialect).fileProfile), "the operator's model, its key a marker" + files},
-		{"POST", profilesPath + "/{name}", own, proxy.Virtual, orFiles((*Dialect).managed, (*Dialect).saveFileProfile), "the operator's" + files},
+		{"POST", profilesPath + "/{name}", own, proxy.Virtual, orFiles((*Dialect).managed, alone((*Dialect).saveFileProfile)), "the operator's" + files},
 		{"DELETE", profilesPath + "/{name}", own, proxy.Virtual, orFiles((*Dialect).managed, forward), "the operator's" + files},
-		{"POST", profilesPath + "/{name}/rename", own, proxy.Virtual, orFiles((*Dialect).managed, forward), "the operator's" + files},
-		{"POST", profilesPath + "/{name}/activate", own, proxy.Virtual, orFiles((*Dialect).activateProfile, forward), "the UI asks for it unasked; there is one" + files},
+		{"POST", profilesPath + "/{name}/rename", own, proxy.Virtual, orFiles((*Dialect).managed, alone(forward)), "the operator's" + files},
+		{"POST", profilesPath + "/{name}/activate", own, proxy.Virtual, orFiles((*Dialect).activateProfile, alone(forward)), "the UI asks for it unasked; there is one" + files},
 		{"POST", profilesPath + "/{name}/validate", own, proxy.Virtual, orFiles((*Dialect).managed, (*Dialect).saveFileProfile), "the upstream would call the given address" + files},
 
 		{"GET", agentProfilesPath, read, proxy.Virtual, fixed(map[string]any{"profiles": []any{}, "active_agent_profile_id": nil}), "none: clients send the settings themselves"},
@@ -63,6 +63,8 @@ func virtualRoutes() []route {
 		{"POST", connectionsPath, own, proxy.Virtual, (*Dialect).managed, "the upstream's hold keys for all teams"},
 		{"PATCH", connectionsPath + "/{connection_id}", own, proxy.Virtual, (*Dialect).managed, "there are none"},
 		{"DELETE", connectionsPath + "/{connection_id}", own, proxy.Virtual, (*Dialect).managed, "there are none"},
+
+		{"GET", "/api/automation/v1", read, proxy.Virtual, fixed(map[string]any{"automations": []any{}, "total": 0}), "none: that service is another program; a 404 would show as an error in the UI"},
 
 		{"GET", extensionsPath + "/installed", read, proxy.Virtual, fixed(map[string]any{"canvas_extensions": []any{}}), "the UI runs each in everybody's page"},
 		{"GET", extensionsPath + "/installed/{extension_name}", access.Nobody, proxy.Deny, nil, "there are none"},

@@ -43,6 +43,8 @@ type world struct {
 	url           string
 	gate          gate
 	clock         *clock
+	db            *postgres.DB
+	away          func() // called before the upstream speaks on a socket
 }
 
 // clock is a time that a test moves.
@@ -69,6 +71,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, upstream: newUpstream(t), clock: &clock{}}
 	db := dbtest.New(t)
+	w.db = db
 	w.conversations = conversation.New(db, conversation.Options{Lease: time.Minute, Now: w.clock.now})
 	w.people(db)
 	quiet := slog.New(slog.DiscardHandler)
@@ -78,6 +81,7 @@ func newWorld(t testing.TB) *world {
 		Preferences:   vault.New(db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
 		WorkspaceRoot: workspaceRoot,
+		Bash:          true,
 		OperatorModel: agentserver.OperatorModel{Model: "openai/house", BaseURL: "http://203.0.113.7/v1", APIKey: operatorKey},
 		Log:           quiet,
 	})
@@ -90,7 +94,7 @@ func newWorld(t testing.TB) *world {
 	}
 	engine, err := proxy.New(proxy.Config{
 		Upstream: address, Key: upstreamKey, Operations: w.dialect.Operations(), Gate: w.gate, Objects: w.conversations,
-		Events: db.Bus, Log: quiet,
+		Events: db.Bus, Log: quiet, Secrets: []string{operatorKey}, Limits: proxy.Limits{StartsByMinute: 10_000},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -50,6 +50,26 @@ func TestWhatHasNoRowIsNotRemembered(t *testing.T) {
 	w.wantState(w.Service, id, access.StateLive)
 }
 
+func TestKnownIsWhatNoQueryIsNeededFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.make(Conversation{})
+	fresh := New(w.db, Options{})
+	if _, known := fresh.Known(c.ID); known {
+		t.Error("it is known before anybody asked for it")
+	}
+	eventually(t, "it is known after a question", func() bool { // the bus is not fresh at every moment
+		w.wantState(fresh, c.ID, access.StateLive)
+		o, known := fresh.Known(c.ID)
+		return known && o.ID == c.ID && o.Team == w.ours && o.State == access.StateLive
+	})
+	unknown := uuid.New()
+	w.wantState(fresh, unknown, access.StateNone)
+	if _, known := fresh.Known(unknown); known {
+		t.Error("what has no row is known")
+	}
+}
+
 func TestAnotherReplicaSeesAChangeWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(*testing.T, *postgres.DB){
@@ -67,7 +87,7 @@ func TestAnotherReplicaSeesAChangeWithinTwoSeconds(t *testing.T) {
 			w.wantState(quiet, c.ID, access.StateLive)
 
 			disturb(t, there)
-			w.must(near.Delete(t.Context(), c.ID))
+			w.must(near.Delete(t.Context(), c.ID, nil))
 			w.wantState(near, c.ID, access.StateDeleted) // at once where it was done
 			eventually(t, "the other replica knows that it is deleted", func() bool {
 				o, err := far.Find(t.Context(), c.ID)

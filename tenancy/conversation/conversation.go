@@ -43,6 +43,7 @@ type Conversation struct {
 	WorkingDir string
 	Roots      []string // further host folders that belong to it
 	Parent     uuid.UUID
+	ForkedFrom uuid.UUID // the conversation whose history it began with, and whose folder it shares
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }

@@ -28,7 +28,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db := dbtest.New(t)
+	return worldOn(t, dbtest.New(t))
+}
+
+func worldOn(t *testing.T, db *postgres.DB) *world {
+	t.Helper()
 	w := &world{Service: New(db, Options{}), t: t, db: db, ours: uuid.New(), theirs: uuid.New(), ada: uuid.New(), bob: uuid.New()}
 	for _, team := range []uuid.UUID{w.ours, w.theirs} {
 		w.exec(`INSERT INTO teams (id, name) VALUES ($1, 'Some Team')`, team)

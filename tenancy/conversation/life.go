@@ -24,6 +24,9 @@ func (s *Service) Reserve(ctx context.Context, c Conversation) error {
 		if !reserved {
 			return refusal(ctx, tx, c)
 		}
+		if err := keepClear(ctx, tx, c, s.now()); err != nil {
+			return err
+		}
 		return tx.Notify(postgres.TopicConversation, c.ID)
 	})
 }
@@ -33,9 +36,9 @@ func (s *Service) reserve(ctx context.Context, tx *postgres.Tx, c Conversation) 
 	now := s.now()
 	return changed(tx.ExecContext(ctx, `
 		INSERT INTO conversations AS known
-		       (id, team_id, starter_id, visibility, state, title, working_dir, roots, parent_id,
+		       (id, team_id, starter_id, visibility, state, title, working_dir, roots, parent_id, forked_from_id,
 		        created_at, updated_at, lease_expires_at)
-		VALUES ($1, $2, $3, $4, 'reserved', $5, $6, $7, $8, $9, $9, $10)
+		VALUES ($1, $2, $3, $4, 'reserved', $5, $6, $7, $8, $9, $10, $10, $11)
 		ON CONFLICT (id) DO UPDATE
 		   SET starter_id = excluded.starter_id,
 		       visibility = excluded.visibility,
@@ -44,6 +47,7 @@ func (s *Service) reserve(ctx context.Context, tx *postgres.Tx, c Conversation) 
 		       working_dir = excluded.working_dir,
 		       roots = excluded.roots,
 		       parent_id = excluded.parent_id,
+		       forked_from_id = excluded.forked_from_id,
 		       created_at = excluded.created_at,
 		       updated_at = excluded.updated_at,
 		       lease_expires_at = excluded.lease_expires_at
@@ -51,7 +55,7 @@ func (s *Service) reserve(ctx context.Context, tx *postgres.Tx, c Conversation) 
 		   AND known.team_id = excluded.team_id
 		   AND (known.visibility = 'team' OR known.starter_id IS NOT DISTINCT FROM excluded.starter_id)`,
 		c.ID, c.Team, nullable(c.Starter), visibility(c.Private), cleanTitle(c.Title), cleanFolder(c.WorkingDir),
-		cleanFolders(c.Roots), nullable(c.Parent), now, now.Add(s.lease)))
+		cleanFolders(c.Roots), nullable(c.Parent), nullable(c.ForkedFrom), now, now.Add(s.lease)))
 }
 
 // refusal tells ErrExists from ErrTaken: only who could read the conversation learns that it exists.
@@ -67,23 +71,25 @@ func refusal(ctx context.Context, tx *postgres.Tx, c Conversation) error {
 	return ErrTaken
 }
 
-// Commit makes a reserved conversation live. An empty title keeps the one that was reserved.
+// Commit makes a reserved conversation live. An empty title keeps the one that was reserved. The audit log has it as its
+// starter's, whoever settles it.
 func (s *Service) Commit(ctx context.Context, id uuid.UUID, title string) error {
-	return s.move(ctx, id, access.StateLive, title, access.StateReserved)
+	return s.move(ctx, id, access.StateLive, title, recordCreation, access.StateReserved)
 }
 
 // Fail gives up a reservation: the upstream refused, or does not have it. Its team may reserve it again.
 func (s *Service) Fail(ctx context.Context, id uuid.UUID) error {
-	return s.move(ctx, id, access.StateFailed, "", access.StateReserved)
+	return s.move(ctx, id, access.StateFailed, "", recordNothing, access.StateReserved)
 }
 
-// Delete ends a conversation for good. One that is being made is ErrState: the upstream might still bring it to life.
-func (s *Service) Delete(ctx context.Context, id uuid.UUID) error {
-	return s.move(ctx, id, access.StateDeleted, "", access.StateLive, access.StateFailed)
+// Delete ends a conversation for good. One that is being made is ErrState: the upstream might still bring it to life. by is who
+// the audit log says did it; nil is the command line.
+func (s *Service) Delete(ctx context.Context, id uuid.UUID, by *access.Principal) error {
+	return s.move(ctx, id, access.StateDeleted, "", recordDeletion(by), access.StateLive, access.StateFailed)
 }
 
 // move is the only way between states. To move where one is already is fine, so that every change may be tried again.
-func (s *Service) move(ctx context.Context, id uuid.UUID, to access.State, title string, from ...access.State) error {
+func (s *Service) move(ctx context.Context, id uuid.UUID, to access.State, title string, record recorder, from ...access.State) error {
 	allowed := pq.StringArray{}
 	for _, state := range from {
 		allowed = append(allowed, words[state])
@@ -101,6 +107,9 @@ func (s *Service) move(ctx context.Context, id uuid.UUID, to access.State, title
 		}
 		if !moved {
 			return unmoved(ctx, tx, id, to)
+		}
+		if err := record(ctx, tx, id); err != nil {
+			return err
 		}
 		return tx.Notify(postgres.TopicConversation, id)
 	})

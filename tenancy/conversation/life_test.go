@@ -44,9 +44,9 @@ func TestTheLifeOfAConversation(t *testing.T) {
 		t.Error(diff)
 	}
 
-	w.must(w.Delete(t.Context(), c.ID))
+	w.must(w.Delete(t.Context(), c.ID, w.member(w.ada)))
 	w.wantState(w.Service, c.ID, access.StateDeleted)
-	w.must(w.Delete(t.Context(), c.ID)) // once more is fine
+	w.must(w.Delete(t.Context(), c.ID, w.member(w.ada))) // once more is fine
 }
 
 func TestFindSaysWhatRightsNeed(t *testing.T) {
@@ -150,7 +150,7 @@ func TestStatesGoOneWay(t *testing.T) {
 	changes := map[string]func(w *world, id uuid.UUID) error{
 		"commit": func(w *world, id uuid.UUID) error { return w.Commit(t.Context(), id, "x") },
 		"fail":   func(w *world, id uuid.UUID) error { return w.Fail(t.Context(), id) },
-		"delete": func(w *world, id uuid.UUID) error { return w.Delete(t.Context(), id) },
+		"delete": func(w *world, id uuid.UUID) error { return w.Delete(t.Context(), id, w.member(w.ada)) },
 		"rename": func(w *world, id uuid.UUID) error { return w.Rename(t.Context(), id, "x") },
 	}
 	for change, want := range map[string]map[string]error{

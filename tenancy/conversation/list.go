@@ -112,7 +112,8 @@ func (s *Service) Count(ctx context.Context, p *access.Principal, team uuid.UUID
 }
 
 // Containing returns the live conversation of team that p may see and whose folder is path or lies above it; of several the
-// deepest. access.ErrHidden when there is none, and for a path that is not absolute and plain.
+// deepest. access.ErrHidden when there is none, and for a path that is not absolute and plain. Its conditions are worded as the
+// indexes on folders are, which are of no use to others.
 func (s *Service) Containing(ctx context.Context, p *access.Principal, team uuid.UUID, path string) (Conversation, error) {
 	if err := p.In(team, access.ConversationRead); err != nil {
 		return Conversation{}, err
@@ -126,7 +127,7 @@ func (s *Service) Containing(ctx context.Context, p *access.Principal, team uuid
 		SELECT `+columns+`
 		  FROM conversations
 		 WHERE `+listed+`
-		   AND (working_dir = ANY($3) OR roots && $3)
+		   AND (working_dir COLLATE "C" = ANY($3) OR roots <> '{}' AND roots && $3)
 		 ORDER BY (SELECT max(length(folder)) FROM unnest(roots || working_dir) AS folder WHERE folder = ANY($3)) DESC,
 		          updated_at DESC, id DESC
 		 LIMIT 1`, team, nullable(p.User), folders)

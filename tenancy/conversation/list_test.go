@@ -77,8 +77,8 @@ func TestPagesStayStableWhileTheListChanges(t *testing.T) {
 		w.put(numbered(n), noon.Add(time.Duration(n)*time.Minute), noon)
 	}
 	got := w.walk(w.member(w.ada), CreatedDescending, 5, func(page int) {
-		w.must(w.Delete(t.Context(), numbered(19)))                                    // on a page that was read
-		w.must(w.Delete(t.Context(), numbered(14-page+1)))                             // some read, some not
+		w.must(w.Delete(t.Context(), numbered(19), nil))                               // on a page that was read
+		w.must(w.Delete(t.Context(), numbered(14-page+1), nil))                        // some read, some not
 		w.put(numbered(100+page), noon.Add(time.Duration(100+page)*time.Minute), noon) // before all
 	})
 	for n := range 20 {

@@ -25,12 +25,14 @@ const (
 type Options struct {
 	Lease time.Duration    // how long a reservation is left alone; longer than the longest create. 5 minutes by default
 	Now   func() time.Time // time.Now by default
+	Grace time.Duration    // how long the folders of a deleted conversation are kept. 1 hour by default
 }
 
 // Service is the conversations of one installation.
 type Service struct {
 	db      *postgres.DB
 	lease   time.Duration
+	grace   time.Duration
 	now     func() time.Time
 	objects *cache.Cache[uuid.UUID, access.Object]
 }
@@ -38,11 +40,14 @@ type Service struct {
 // New makes the service and has it follow db's notifications.
 func New(db *postgres.DB, o Options) *Service {
 	s := &Service{
-		db: db, lease: o.Lease, now: o.Now,
+		db: db, lease: o.Lease, grace: o.Grace, now: o.Now,
 		objects: cache.New[uuid.UUID, access.Object](rememberedObjects, db.Bus.Fresh),
 	}
 	if s.lease <= 0 {
 		s.lease = defaultLease
+	}
+	if s.grace <= 0 {
+		s.grace = defaultGrace
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -60,9 +65,13 @@ func (s *Service) follow(e postgres.Event) {
 	}
 }
 
+// Known returns what decides on rights to id where no query is needed for it. Who answers that something is hidden must take
+// the same time for what is known and for what does not exist, and so has to know which it was.
+func (s *Service) Known(id uuid.UUID) (access.Object, bool) { return s.objects.Get(id) }
+
 // Find returns what decides on rights to id; access.StateNone when nobody has it.
 func (s *Service) Find(ctx context.Context, id uuid.UUID) (access.Object, error) {
-	if o, ok := s.objects.Get(id); ok {
+	if o, ok := s.Known(id); ok {
 		return o, nil
 	}
 	found, err := s.look(ctx, []uuid.UUID{id})

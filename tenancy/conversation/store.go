@@ -28,7 +28,7 @@ var words = [...]string{
 func stateOf(word string) access.State { return access.State(max(0, slices.Index(words[:], word))) }
 
 // columns are those of row, in every query that reads whole conversations.
-const columns = `id, team_id, starter_id, visibility = 'private' AS private, state, title, working_dir, roots, parent_id,
+const columns = `id, team_id, starter_id, visibility = 'private' AS private, state, title, working_dir, roots, parent_id, forked_from_id,
 		created_at, updated_at`
 
 type row struct {
@@ -41,6 +41,7 @@ type row struct {
 	WorkingDir string         `db:"working_dir"`
 	Roots      pq.StringArray `db:"roots"`
 	Parent     uuid.NullUUID  `db:"parent_id"`
+	ForkedFrom uuid.NullUUID  `db:"forked_from_id"`
 	CreatedAt  time.Time      `db:"created_at"`
 	UpdatedAt  time.Time      `db:"updated_at"`
 }
@@ -49,7 +50,7 @@ func (r row) conversation() Conversation {
 	return Conversation{
 		ID: r.ID, Team: r.Team, Starter: r.Starter.UUID, Private: r.Private, State: stateOf(r.State),
 		Title: r.Title, WorkingDir: r.WorkingDir, Roots: r.Roots, Parent: r.Parent.UUID,
-		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		ForkedFrom: r.ForkedFrom.UUID, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }
 
