@@ -12,7 +12,7 @@ FUZZTIME ?= 10s
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start everything on PORT (3001); DEMO=1 adds a scripted model, so no key is needed
@@ -59,6 +59,14 @@ lint: ## Lint (the first time the linter is compiled, which takes minutes)
 layers: ## Check that no import climbs the ladder of packages
 	go test -count=1 ./internal/layers
 
+.PHONY: upstream-operations
+upstream-operations: ## List the operations of the upstream anew (UPSTREAM=http://… for one that runs)
+	go run ./e2e/stack/operations $(if $(UPSTREAM),-url $(UPSTREAM))
+
+.PHONY: routes-doc
+routes-doc: ## Write docs/upstream-routes.md anew from the table
+	go test -count=1 -run '^TestTheTableInTheDocumentationIsCurrent$$' ./cmd/openhands-saas -update
+
 .PHONY: fuzz-short
 fuzz-short: ## Fuzz every fuzz target for FUZZTIME (10s)
 	@for package in $$(go list ./...); do \
@@ -66,6 +74,10 @@ fuzz-short: ## Fuzz every fuzz target for FUZZTIME (10s)
 	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; \
 	done
+
+.PHONY: bench
+bench: ## Measure what a request, a page of a list and an idle WebSocket cost
+	go test -run '^$$' -bench . -benchtime 5s ./bench ./proxy
 
 .PHONY: clean
 clean: ## Remove what was built (data/ and the cache stay)

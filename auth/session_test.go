@@ -80,6 +80,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"another method":   sign(jwt.SigningMethodHS512, secret, same),
 		"another secret":   sign(jwt.SigningMethodHS256, []byte("another secret of 32 bytes......"), same),
 		"another audience": sign(jwt.SigningMethodHS256, secret, claims(func(c jwt.MapClaims) { c["aud"] = "fastapi-users:reset" })),
+		"the upstream's":   sign(jwt.SigningMethodHS256, secret, claims(func(c jwt.MapClaims) { c["aud"] = "openhands-upstream" })),
 		"no audience":      sign(jwt.SigningMethodHS256, secret, claims(func(c jwt.MapClaims) { delete(c, "aud") })),
 		"no expiry":        sign(jwt.SigningMethodHS256, secret, claims(func(c jwt.MapClaims) { delete(c, "exp") })),
 		"expired":          sign(jwt.SigningMethodHS256, secret, claims(func(c jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Second).Unix() })),

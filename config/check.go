@@ -93,6 +93,9 @@ func (c *Config) checkUpstream(purpose Purpose, problems *Problems) {
 	if root := c.UpstreamWorkspaceRoot; root != "" && !canonical(root) {
 		c.fault(problems, "UPSTREAM_WORKSPACE_ROOT", "write an absolute folder other than /, without . and .. and doubled or trailing slashes (/srv/openhands/workspaces)")
 	}
+	if mount := c.UpstreamWorkspaceMount; mount != "" && (!canonical(mount) || !isDir(mount)) {
+		c.fault(problems, "UPSTREAM_WORKSPACE_MOUNT", "write an absolute folder that exists here, or remove it")
+	}
 }
 
 func (c *Config) needUpstream(problems *Problems) {

@@ -100,6 +100,10 @@ type Config struct {
 	UpstreamAPIKey Secret
 	// UpstreamWorkspaceRoot is the folder on the upstream's host below which all teams work.
 	UpstreamWorkspaceRoot string
+	// UpstreamWorkspaceMount is the same folder as seen from here; empty when it is not mounted here.
+	UpstreamWorkspaceMount string
+	// ConversationBash says whether members may run commands in the folder of a conversation of theirs.
+	ConversationBash bool
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers count.
 	TrustedProxies []netip.Prefix

@@ -19,7 +19,6 @@ func laters() []later {
 		{name: "ADMIN_LISTEN"},
 		{name: "ALLOWED_EMAIL_DOMAINS"},
 		{name: "CONTENT_URL"},
-		{name: "CONVERSATION_BASH", off: off},
 		{name: "GITHUB_CLIENT_ID"},
 		{name: "GITHUB_CLIENT_SECRET", secret: true},
 		{name: "MAIL_FROM"},
@@ -28,7 +27,6 @@ func laters() []later {
 		{name: "RATE_LIMITS", off: off},
 		{name: "REQUIRE_VERIFIED", off: off},
 		{name: "SMTP_URL", secret: true},
-		{name: "UPSTREAM_WORKSPACE_MOUNT"},
 		{name: "VAULT_KEYSET", secret: true},
 	}
 }

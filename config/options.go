@@ -89,6 +89,10 @@ func options() []option {
 			func(c *Config) value { return secretValue{&c.UpstreamAPIKey} }},
 		{"UPSTREAM_WORKSPACE_ROOT", "", "folder on the agent-server's host below which all teams work",
 			func(c *Config) value { return textValue{&c.UpstreamWorkspaceRoot} }},
+		{"UPSTREAM_WORKSPACE_MOUNT", "", "the same folder as seen from here, when it is mounted here",
+			func(c *Config) value { return textValue{&c.UpstreamWorkspaceMount} }},
+		{"CONVERSATION_BASH", "on", "members may run commands in the folder of a conversation of theirs",
+			func(c *Config) value { return switchValue{&c.ConversationBash} }},
 
 		{"TRUSTED_PROXIES", "", "networks of proxies whose X-Forwarded-* headers count",
 			func(c *Config) value { return networksValue{to: &c.TrustedProxies} }},

@@ -58,7 +58,7 @@ func TestBadValuesAreRefusedWithWhatToDo(t *testing.T) {
 		{"UPSTREAM_WORKSPACE_ROOT=/", "UPSTREAM_WORKSPACE_ROOT", "other than /"},
 		{"UPSTREAM_WORKSPACE_ROOT=/srv/../etc", "UPSTREAM_WORKSPACE_ROOT", "absolute"},
 		{"UPSTREAM_WORKSPACE_ROOT=/srv/ws/", "UPSTREAM_WORKSPACE_ROOT", "trailing"},
-		{"UPSTREAM_WORKSPACE_MOUNT=/nonexistent", "UPSTREAM_WORKSPACE_MOUNT", "not available in this version"},
+		{"UPSTREAM_WORKSPACE_MOUNT=/nonexistent", "UPSTREAM_WORKSPACE_MOUNT", "exists"},
 		{"TRUSTED_PROXIES=10.1.2.3/8", "TRUSTED_PROXIES", "10.0.0.0/8"},
 		{"TRUSTED_PROXIES=0.0.0.0/0", "TRUSTED_PROXIES", "every address"},
 		{"TRUSTED_PROXIES=proxy.local", "TRUSTED_PROXIES", "10.0.0.0/8"},
@@ -83,7 +83,7 @@ func TestNamesOfLaterVersionsAreRefusedUnlessTheyMeanOff(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"CONTENT_URL=x", "PERMITTED_CORS_ORIGINS=x", "OIDC_ISSUER=x", "GITHUB_CLIENT_ID=x", "GITHUB_CLIENT_SECRET=x",
 		"SMTP_URL=x", "SMTP_URL_FILE=/x", "MAIL_FROM=x", "VAULT_KEYSET=x", "VAULT_KEYSET_FILE=/x", "RATE_LIMITS=on", "REQUIRE_VERIFIED=on",
-		"PASSWORD_BLOCKLIST=on", "ALLOWED_EMAIL_DOMAINS=x", "ADMIN_LISTEN=:1", "CONVERSATION_BASH=on", "FILE_STORE=s3"} {
+		"PASSWORD_BLOCKLIST=on", "ALLOWED_EMAIL_DOMAINS=x", "ADMIN_LISTEN=:1", "FILE_STORE=s3"} {
 		name, _, _ := strings.Cut(line, "=")
 		if got := problemsOf(t, errOf(load(t, good(line)...)))[name]; !strings.Contains(got, "not available in this version: remove it") {
 			t.Errorf("%s: %q", line, got)

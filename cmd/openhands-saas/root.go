@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 func root() *cobra.Command {
 	cmd := group("openhands-saas", "OpenHands for many people: accounts, teams and isolation in front of an unmodified backend",
 		serveCommand(), migrateCommand(), userCommand(), conversationsCommand(), anonymousCommand(),
-		routesCommand(), configCommand(), smokeCommand(), versionCommand())
+		routesCommand(), configCommand(), smokeCommand(), doctorCommand(), versionCommand())
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true // main prints, once and on one line
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	return cmd

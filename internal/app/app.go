@@ -46,6 +46,7 @@ type App struct {
 	out      io.Writer
 	listener net.Listener
 	database *database
+	secret   config.Secret // signs tokens; tools have none
 	auth     *auth.Service
 	teams    *tenancy.Service
 	mode     *tenancy.Anonymous

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"net/http"
 	"net/url"
 	"time"
@@ -21,6 +23,7 @@ import (
 // composeTenants makes the services that need only the database, from the bottom row to the top, and wires their hooks. The
 // secret signs and reads access tokens; commands, which do neither, have none.
 func (a *App) composeTenants(secret config.Secret) {
+	a.secret = secret
 	a.teams = tenancy.New(a.db())
 	a.auth = auth.New(a.authConfig(secret))
 	a.mode = tenancy.NewAnonymous(a.db(), a.cfg.Anonymous(), a.cfg.StorageBackend == config.StorageFile)
@@ -75,10 +78,13 @@ func (a *App) dialectConfig() agentserver.Config {
 		frontend = ""
 	}
 	return agentserver.Config{
-		Conversations: a.objects,
-		Preferences:   vault.New(a.db()),
-		Egress:        &egress.Policy{Allow: a.cfg.EgressAllow},
-		WorkspaceRoot: a.cfg.UpstreamWorkspaceRoot,
+		Conversations:  a.objects,
+		Preferences:    vault.New(a.db()),
+		Egress:         &egress.Policy{Allow: a.cfg.EgressAllow},
+		WorkspaceRoot:  a.cfg.UpstreamWorkspaceRoot,
+		WorkspaceMount: a.cfg.UpstreamWorkspaceMount,
+		Bash:           a.cfg.ConversationBash,
+		HasUsers:       a.hasUsers,
 		OperatorModel: agentserver.OperatorModel{
 			Model:   a.cfg.OperatorLLMModel,
 			BaseURL: a.cfg.OperatorLLMBaseURL,
@@ -91,8 +97,19 @@ func (a *App) dialectConfig() agentserver.Config {
 	}
 }
 
+// hasUsers says whether anybody has an account here.
+func (a *App) hasUsers(ctx context.Context) (bool, error) {
+	var some bool
+	err := a.db().GetContext(ctx, &some, `SELECT EXISTS (SELECT 1 FROM users)`)
+	return some, err
+}
+
 func (a *App) newEngine() (*proxy.Engine, error) {
 	upstream, err := url.Parse(a.cfg.UpstreamURL)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := hkdf.Key(sha256.New, []byte(a.secret.Reveal()), nil, "openhands-saas identity tokens for the upstream", 32)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +124,8 @@ func (a *App) newEngine() (*proxy.Engine, error) {
 		Fallback:       a.dialect.UI(),
 		Origins:        a.origins(),
 		TrustedProxies: a.cfg.TrustedProxies,
+		IdentityKey:    identity,
+		Hidden:         a.recordHidden,
 		Log:            a.log,
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 )
 
-// databaseName is the database inside an embedded server.
-const databaseName = "openhands_saas"
+// DatabaseName is the database inside an embedded server.
+const DatabaseName = "openhands_saas"
 
 // databaseWait is how long a start waits for a server before it gives up.
 const databaseWait = 30 * time.Second
@@ -34,7 +34,7 @@ func openDatabase(ctx context.Context, cfg *config.Config, wait time.Duration, o
 		if err != nil {
 			return nil, err
 		}
-		d.server, url = server, server.URL(databaseName)
+		d.server, url = server, server.URL(DatabaseName)
 	}
 	if err := d.connect(ctx, url, cfg.DBPoolSize, log); err != nil {
 		return nil, errors.Join(err, d.close())

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"net/http"
+
+	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
 // IsOurs says whether a path never reaches the proxy.
@@ -13,3 +15,6 @@ func (a *App) ClientIP(r *http.Request) string { return a.clientIP(r) }
 
 // AdoptOnce is one run of the job.
 func (a *App) AdoptOnce(ctx context.Context) (bool, error) { return a.adoptOnce(ctx) }
+
+// RecordHidden is what the engine tells of hidden access.
+func (a *App) RecordHidden(ctx context.Context, h proxy.Hidden) { a.recordHidden(ctx, h) }

@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"time"
-
-	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
 // The pauses between two runs of a job.
@@ -13,6 +10,7 @@ const (
 	reconcilePause = 15 * time.Second
 	upstreamPause  = 5 * time.Second
 	followPause    = 8 * time.Second
+	collectPause   = time.Minute
 	purgePause     = time.Hour
 )
 
@@ -22,6 +20,7 @@ func (a *App) startJobs(ctx context.Context) {
 	a.jobs.Go(func() { every(ctx, reconcilePause, a.reconcile) })
 	a.jobs.Go(func() { a.adoptWhenFirstOn(ctx) })
 	a.jobs.Go(func() { every(ctx, followPause, a.followRunning) })
+	a.jobs.Go(func() { every(ctx, collectPause, a.collect) })
 	a.jobs.Go(func() { every(ctx, purgePause, a.purge) })
 }
 
@@ -57,6 +56,17 @@ func (a *App) followRunning(ctx context.Context) {
 	}
 }
 
+// collect removes the folders of conversations that were deleted some time ago.
+func (a *App) collect(ctx context.Context) {
+	removed, err := a.dialect.Collect(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("folders of deleted conversations could not be removed; a later run tries again", "error", err)
+	}
+	if removed > 0 {
+		a.log.Info("folders of deleted conversations removed", "count", removed)
+	}
+}
+
 // purge deletes sessions and setup links that are long over.
 func (a *App) purge(ctx context.Context) {
 	deleted, err := a.auth.Purge(ctx)
@@ -66,37 +76,4 @@ func (a *App) purge(ctx context.Context) {
 	if deleted > 0 {
 		a.log.Info("old sessions and setup links deleted", "count", deleted)
 	}
-}
-
-// watchUpstream logs which upstream answers, and each change of that.
-func (a *App) watchUpstream(ctx context.Context) {
-	last := "?"
-	every(ctx, upstreamPause, func(ctx context.Context) {
-		version, err := a.upstreamVersion(ctx)
-		if version == last || ctx.Err() != nil {
-			return
-		}
-		last = version
-		if err != nil {
-			a.log.Warn("the upstream does not answer; pages and accounts work, conversations do not", "upstream", a.cfg.UpstreamURL, "error", err)
-			return
-		}
-		a.log.Info("the upstream answers", "upstream", a.cfg.UpstreamURL, "version", version)
-	})
-}
-
-func (a *App) upstreamVersion(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	reply, err := a.engine.Call(ctx, nil, proxy.Outgoing{Method: "GET", Path: "/server_info"})
-	if err != nil {
-		return "", err
-	}
-	var info struct {
-		Version string `json:"version"`
-	}
-	if err := json.Unmarshal(reply.Body, &info); err != nil {
-		return "", err
-	}
-	return info.Version, nil
 }

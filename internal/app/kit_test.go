@@ -39,9 +39,9 @@ func newUpstream(t *testing.T, conversations ...string) *upstream {
 	mux.HandleFunc("GET /api/conversations/search", func(w http.ResponseWriter, _ *http.Request) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		items := []map[string]string{}
+		items := []map[string]any{}
 		for _, id := range u.conversations {
-			items = append(items, map[string]string{"id": id})
+			items = append(items, map[string]any{"id": id, "workspace": map[string]string{"working_dir": "/home/me/project"}})
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"items": items, "next_page_id": nil})
 	})

@@ -25,7 +25,7 @@ func rows() map[string]int {
 	return map[string]int{
 		"cmd": 7, "e2e": 7, "bench": 7, "internal/layers": 7,
 
-		"internal/app": 6,
+		"internal/app": 6, "internal/doctor": 6,
 
 		"proxy/agentserver": 5, "web": 5, "auth/authhttp": 5, "tenancy/teamhttp": 5,
 
@@ -64,7 +64,7 @@ func reserved() map[string][]string {
 		"github.com/spf13/viper":    {"config"},
 		"github.com/spf13/cobra":    {"cmd"},
 		"github.com/chromedp":       {"e2e"},
-		"github.com/coder":          {"e2e", "bench", "internal/smoke"},
+		"github.com/coder":          {"e2e", "bench", "internal/smoke", "internal/doctor"},
 		"github.com/rubenv":         {"internal/postgres"},
 		"github.com/golang-jwt/jwt": {"auth", "proxy"},
 	}

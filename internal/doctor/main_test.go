@@ -1,0 +1,9 @@
+package doctor_test
+
+import (
+	"testing"
+
+	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
