@@ -117,7 +117,7 @@ func TestABrokenOrHostileRequestGetsAClearAnswer(t *testing.T) {
 		"semicolon":                 {"GET", "/api/conversations/search;x=1", "", 400},
 		"unknown operation":         {"GET", "/api/desktop/url", "", 404},
 		"another method":            {"PUT", "/api/conversations/search", "", 404},
-		"the shell of the host":     {"POST", "/api/bash/execute_bash_command", `{"command":"id"}`, 403},
+		"the shell of the host":     {"POST", "/api/bash/execute_bash_command", `{"command":"id","cwd":"/"}`, 404},
 		"a file of the host":        {"GET", "/api/file/download?path=/etc/passwd", "", 404},
 		"a shell socket":            {"GET", "/sockets/bash-events", "", 403},
 		"the editor's address":      {"GET", "/api/vscode/url", "", 403},

@@ -255,3 +255,21 @@ func waitForUpstream(t *testing.T, id string) {
 		return err
 	})
 }
+
+// TestAnUpstreamThatDoesNotAnswerIs504 takes the minute that a read may take.
+func TestAnUpstreamThatDoesNotAnswerIs504(t *testing.T) {
+	t.Parallel()
+	wire := upstreamRelay(t)
+	server := start(t, map[string]string{"UPSTREAM_URL": "http://" + wire.Addr()})
+	user := signedUp(t, server.url)
+	id := user.create("")
+
+	wire.Answers.Close()
+	a := user.want(http.StatusGatewayTimeout, user.get("/api/conversations/"+id))
+	if a.header.Get("Retry-After") == "" || !strings.Contains(a.body, `"detail"`) {
+		t.Errorf("the answer is %q with headers %v", a.body, a.header)
+	}
+	user.want(http.StatusOK, user.get("/api/auth/users/me"))
+	wire.Answers.Open()
+	user.want(http.StatusOK, user.get("/api/conversations/"+id))
+}

@@ -140,12 +140,17 @@ func TestAnUpstreamThatIsDownIs502AndItRecoversByItself(t *testing.T) {
 func TestAnUpstreamThatIsSlowIs504(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
-	s := newStand(t, func(http.ResponseWriter, *http.Request) { <-done }, func(c *proxy.Config) { c.HeaderTimeout = 50 * time.Millisecond })
 	defer close(done)
-	a := s.ask(t, "GET", "/api/models", "dev")
-	has(t, a, 504, "too long")
-	if a.Header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
+	for name, patience := range map[string]func(*proxy.Config){
+		"anything":        func(c *proxy.Config) { c.HeaderTimeout = 50 * time.Millisecond },
+		"what only reads": func(c *proxy.Config) { c.ReadTimeout = 50 * time.Millisecond },
+	} {
+		s := newStand(t, func(http.ResponseWriter, *http.Request) { <-done }, patience)
+		a := s.ask(t, "GET", "/api/models", "dev")
+		has(t, a, 504, "too long")
+		if a.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", name)
+		}
 	}
 }
 

@@ -43,13 +43,13 @@ type asker struct {
 }
 
 func (e *Engine) fetch(ctx context.Context, a asker, o Outgoing, query string) (*Reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.HeaderTimeout+e.cfg.DialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.patience(o.Method))
 	defer cancel()
 	req, err := e.request(ctx, a, o, query)
 	if err != nil {
 		return nil, err
 	}
-	res, err := e.upstream.transport.RoundTrip(req) // a client would follow redirects
+	res, err := e.upstream.RoundTrip(req) // a client would follow redirects
 	if err != nil {
 		return nil, unreachable(err)
 	}

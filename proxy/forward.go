@@ -21,7 +21,7 @@ func (x *Exchange) Forward(o Outgoing) error {
 	defer f.release()
 	proxy := httputil.ReverseProxy{
 		Rewrite:        f.rewrite,
-		Transport:      x.engine.upstream.transport,
+		Transport:      x.engine.upstream,
 		BufferPool:     &x.engine.upstream.buffers,
 		ModifyResponse: f.modify,
 		ErrorHandler:   f.fail,

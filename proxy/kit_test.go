@@ -281,6 +281,7 @@ func (s *stand) ask(t testing.TB, method, target, token string, adapt ...func(*h
 func do(t testing.TB, r *http.Request) answer {
 	t.Helper()
 	client := &http.Client{
+		Timeout:       20 * time.Second,
 		Transport:     &http.Transport{DisableCompression: true, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

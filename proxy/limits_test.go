@@ -34,7 +34,10 @@ func (g *turnstile) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	g.waiting.Add(1)
 	defer g.waiting.Add(-1)
 	_, _ = io.Copy(io.Discard, r.Body)
-	<-g.open
+	select {
+	case <-g.open:
+	case <-r.Context().Done():
+	}
 }
 
 // release lets all go, now and from now on, and waits for their end.

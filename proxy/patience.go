@@ -51,7 +51,7 @@ func (b *incoming) Read(p []byte) (int, error) {
 		return 0, tooSlow
 	}
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		b.end()
 	}
 	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() {

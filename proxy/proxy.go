@@ -54,6 +54,7 @@ type Config struct {
 
 	DialTimeout   time.Duration // to reach the upstream, 5 s
 	HeaderTimeout time.Duration // until the upstream begins to answer, 330 s: creates, commands and models are slow
+	ReadTimeout   time.Duration // the same for GET and HEAD, 60 s: nothing that only reads is slow
 
 	Socket SocketConfig
 	Limits Limits
@@ -122,7 +123,7 @@ func New(cfg Config) (*Engine, error) {
 func (e *Engine) Close() {
 	e.live.close()
 	e.digest.close()
-	e.upstream.transport.CloseIdleConnections()
+	e.upstream.closeIdle()
 }
 
 // Live is the registry of what lives long.
@@ -163,6 +164,7 @@ func (c Config) withDefaults() Config {
 	c.Recheck = or(c.Recheck, 500*time.Millisecond)
 	c.DialTimeout = or(c.DialTimeout, 5*time.Second)
 	c.HeaderTimeout = or(c.HeaderTimeout, 330*time.Second)
+	c.ReadTimeout = min(or(c.ReadTimeout, 60*time.Second), c.HeaderTimeout)
 	c.Socket = c.Socket.withDefaults()
 	c.Limits = c.Limits.withDefaults()
 	return c

@@ -16,18 +16,47 @@ import (
 // is being closed.
 const idleTimeout = 3 * time.Second
 
-// upstream owns the connections to the upstream.
+// upstream owns the connections to the upstream. What only reads has a transport of its own, because a transport has one
+// patience.
 type upstream struct {
 	url       *url.URL
 	transport *http.Transport
+	reads     *http.Transport
 	buffers   buffers
 }
 
 func newUpstream(cfg Config) *upstream {
-	return &upstream{url: cfg.Upstream, transport: &http.Transport{
+	return &upstream{url: cfg.Upstream, transport: newTransport(cfg, cfg.HeaderTimeout), reads: newTransport(cfg, cfg.ReadTimeout)}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
+	if reads(r.Method) {
+		return u.reads.RoundTrip(r)
+	}
+	return u.transport.RoundTrip(r)
+}
+
+func reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+func (u *upstream) closeIdle() {
+	u.transport.CloseIdleConnections()
+	u.reads.CloseIdleConnections()
+}
+
+// patience is how long the whole of a short answer may take.
+func (c Config) patience(method string) time.Duration {
+	if reads(method) {
+		return c.ReadTimeout + c.DialTimeout
+	}
+	return c.HeaderTimeout + c.DialTimeout
+}
+
+func newTransport(cfg Config, header time.Duration) *http.Transport {
+	return &http.Transport{
 		DialContext:            (&net.Dialer{Timeout: cfg.DialTimeout, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout:    cfg.DialTimeout,
-		ResponseHeaderTimeout:  cfg.HeaderTimeout,
+		ResponseHeaderTimeout:  header,
 		DisableCompression:     true, // bodies must be readable to be masked
 		MaxIdleConns:           512,
 		MaxIdleConnsPerHost:    256,
@@ -35,7 +64,7 @@ func newUpstream(cfg Config) *upstream {
 		MaxResponseHeaderBytes: 256 << 10,
 		// An empty map keeps HTTP/2 out: the upstream speaks HTTP/1.1 only.
 		Protocols: http1(),
-	}}
+	}
 }
 
 func http1() *http.Protocols {
