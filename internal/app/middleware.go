@@ -6,6 +6,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
@@ -47,5 +49,31 @@ func listedMethods(next echo.HandlerFunc) echo.HandlerFunc {
 		allow = strings.TrimPrefix(allow, http.MethodOptions+", ")
 		c.Response().Header().Set(echo.HeaderAllow, allow)
 		return problem.MethodNotAllowed
+	}
+}
+
+// ownHost refuses a host name that is not ours where a stranger gets a right: otherwise a page of any site, whose name is made to
+// point here, could sign up through a visitor's browser (DNS rebinding).
+func (a *App) ownHost(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := a.engine.CheckHost(c.Request()); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// ownHostUnlessKey is ownHost for those without a credential, who may be the anonymous tenant.
+func (a *App) ownHostUnlessKey(next echo.HandlerFunc) echo.HandlerFunc {
+	checked := a.ownHost(next)
+	return func(c echo.Context) error {
+		credential, err := auth.CredentialFrom(c.Request(), a.cookieName())
+		if err != nil {
+			return err
+		}
+		if credential.Form == access.FormNone {
+			return checked(c)
+		}
+		return next(c)
 	}
 }

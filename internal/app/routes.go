@@ -13,8 +13,8 @@ import (
 // routes are all that is ours, on one page. What is not here goes to the proxy, whose table is proxy/agentserver/routes.go.
 func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.Handlers, pages *web.Pages) {
 	// Accounts, in the contract of FastAPI-Users.
-	e.POST("/api/auth/register", accounts.Register)
-	e.POST("/api/auth/register-with-team", accounts.RegisterWithTeam)
+	e.POST("/api/auth/register", accounts.Register, a.ownHost)
+	e.POST("/api/auth/register-with-team", accounts.RegisterWithTeam, a.ownHost)
 	e.POST("/api/auth/jwt/login", accounts.Login)
 	e.POST("/api/auth/jwt/logout", accounts.Logout)
 	e.POST("/api/auth/cookie/login", accounts.CookieLogin)
@@ -24,17 +24,17 @@ func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.
 	e.GET("/api/users/me", accounts.Me)
 
 	// Teams. Both forms of each path answer, without a redirect.
-	both(e, http.MethodGet, "/api/teams", teams.List)
-	both(e, http.MethodPost, "/api/teams", teams.Create)
-	both(e, http.MethodGet, "/api/teams/:team_id", teams.Get)
-	both(e, http.MethodPost, "/api/teams/:team_id/members", teams.AddMember)
+	both(e, http.MethodGet, "/api/teams", teams.List, a.ownHostUnlessKey)
+	both(e, http.MethodPost, "/api/teams", teams.Create, a.ownHostUnlessKey)
+	both(e, http.MethodGet, "/api/teams/:team_id", teams.Get, a.ownHostUnlessKey)
+	both(e, http.MethodPost, "/api/teams/:team_id/members", teams.AddMember, a.ownHostUnlessKey)
 
 	// Pages for people.
 	both(e, http.MethodGet, "/account", pages.AccountPage)
 	e.GET("/account/login", pages.LoginPage)
 	e.POST("/account/login", pages.Login)
 	e.GET("/account/register", pages.RegisterPage)
-	e.POST("/account/register", pages.Register)
+	e.POST("/account/register", pages.Register, a.ownHost)
 	e.GET("/account/setup/:token", pages.SetupPage)
 	e.POST("/account/setup/:token", pages.Setup)
 	e.POST("/account/logout", pages.Logout)
@@ -49,7 +49,7 @@ func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.
 }
 
 // both registers a path with and without a trailing slash.
-func both(e *echo.Echo, method, path string, h echo.HandlerFunc) {
-	e.Add(method, path, h)
-	e.Add(method, path+"/", h)
+func both(e *echo.Echo, method, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) {
+	e.Add(method, path, h, m...)
+	e.Add(method, path+"/", h, m...)
 }

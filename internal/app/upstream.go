@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"time"
-
-	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
 // watchUpstream logs which upstream answers, and each change of that.
@@ -47,15 +44,5 @@ func (a *App) compareUpstream(ctx context.Context) {
 func (a *App) upstreamVersion(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	reply, err := a.engine.Call(ctx, nil, proxy.Outgoing{Method: "GET", Path: "/server_info"})
-	if err != nil {
-		return "", err
-	}
-	var info struct {
-		Version string `json:"version"`
-	}
-	if err := json.Unmarshal(reply.Body, &info); err != nil {
-		return "", err
-	}
-	return info.Version, nil
+	return a.dialect.Learn(ctx)
 }

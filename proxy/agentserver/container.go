@@ -2,12 +2,11 @@ package agentserver
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
@@ -25,39 +24,36 @@ var errOneContainer = problem.New(http.StatusNotImplemented,
 	"The OpenHands backend runs each conversation in a container of its own, and cannot do this there. Start a new conversation.")
 
 // runtime remembers how the upstream runs conversations. The zero value knows nothing.
-type runtime struct{ known atomic.Pointer[knownRuntime] }
+type runtime struct{ apart atomic.Pointer[bool] }
 
-type knownRuntime struct {
-	apart bool
-	until time.Time
-}
-
-const (
-	runtimeLife  = time.Minute
-	runtimeRetry = 5 * time.Second
-)
-
-// apart says whether conversations run in containers. An upstream that does not say so runs them itself; one that does not answer
-// does as it did.
-func (d *Dialect) apart(ctx context.Context) bool {
-	old := d.runtime.known.Load()
-	if old != nil && time.Now().Before(old.until) {
-		return old.apart
-	}
-	now := knownRuntime{until: time.Now().Add(runtimeRetry)}
-	if old != nil {
-		now.apart = old.apart
-	}
+// Learn asks the upstream for its version and for how it runs conversations. It is called now and then, so that no request has
+// to ask on its way.
+func (d *Dialect) Learn(ctx context.Context) (version string, err error) {
 	reply, err := d.call(ctx, proxy.Outgoing{Method: http.MethodGet, Path: "/server_info"})
+	if err != nil {
+		return "", err
+	}
 	var said struct {
 		Version string `json:"version"`
 		Runtime string `json:"conversation_runtime"`
 	}
-	if err == nil && json.Unmarshal(reply.Body, &said) == nil && said.Version != "" {
-		now = knownRuntime{apart: Report{Runtime: said.Runtime}.apart(), until: time.Now().Add(runtimeLife)}
+	if err := decode(reply.Body, &said); err != nil || said.Version == "" {
+		return "", errors.Join(errors.New("its /server_info names no version"), err)
 	}
-	d.runtime.known.Store(&now)
-	return now.apart
+	apart := Report{Runtime: said.Runtime}.apart()
+	d.runtime.apart.Store(&apart)
+	return said.Version, nil
+}
+
+// apart says whether conversations run in containers, as was last learned. Who comes before anything was learned asks.
+func (d *Dialect) apart(ctx context.Context) bool {
+	if known := d.runtime.apart.Load(); known != nil {
+		return *known
+	}
+	if _, err := d.Learn(ctx); err != nil {
+		return false
+	}
+	return *d.runtime.apart.Load()
 }
 
 // unlessApart refuses what containers cannot do.
