@@ -167,7 +167,7 @@ func TestStartsOfConversationsAreBoundedWithinAMinuteForEachTeam(t *testing.T) {
 	limited(t, start("dev"), "within a minute")
 	clock.Add(10)
 	has(t, start("dev"), 200, "")
-	has(t, s.ask(t, "POST", "/api/conversations", "viewer", body("{}")), 403, "Forbidden")
+	has(t, s.ask(t, "POST", "/api/conversations", "viewer", body("{}")), 403, "role in this team")
 }
 
 func TestTeamsThatRestAreForgotten(t *testing.T) {

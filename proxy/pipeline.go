@@ -97,6 +97,14 @@ func (x *Exchange) identify() (access.Caller, error) {
 
 // authorise finds the object of the path and asks for the operation's permission on it, or in the current team.
 func (x *Exchange) authorise(ctx context.Context) error {
+	err := x.judge(ctx)
+	if x.Operation.Treatment == Deny && errors.Is(err, access.ErrForbidden) {
+		return denied // it is nobody's role that is missing
+	}
+	return err
+}
+
+func (x *Exchange) judge(ctx context.Context) error {
 	id, found, same := x.params.id()
 	if !found {
 		return x.Principal().In(x.Principal().CurrentTeam, x.Operation.Permission)
@@ -205,13 +213,16 @@ func (x *Exchange) recover() {
 
 var errPanic = errors.New("a handler panicked")
 
+// errRole is read by people: the UI shows it as it is.
+var errRole = problem.New(http.StatusForbidden, "Your role in this team does not allow this. Ask an Admin or an Owner of the team.")
+
 // translate gives the answers of the access package their statuses.
 func translate(err error) error {
 	switch {
 	case errors.Is(err, access.ErrHidden):
 		return problem.NotFound
 	case errors.Is(err, access.ErrForbidden):
-		return problem.Forbidden
+		return errRole
 	}
 	return err
 }
