@@ -100,7 +100,10 @@ func (s *Server) Key() string { return s.key }
 func (s *Server) Model() string { return "openai/" + Model }
 
 // Close ends the server and all that it holds back.
-func (s *Server) Close() { _ = s.server.Close() }
+func (s *Server) Close() {
+	_ = s.server.Close()
+	_ = s.listener.Close() // the server does not know it yet when it is closed right after its start
+}
 
 // Requests are all calls so far that carried the right key.
 func (s *Server) Requests() []Request {
