@@ -1,0 +1,314 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+// matrix is two teams on one instance, and everybody who may come and ask.
+type matrix struct {
+	expected map[string]map[string]cell
+	requests []matrixRequest
+
+	server   *instance
+	upstream *recorder
+	owner    *client // of the team that is asked about, acting for it
+	shown    exhibit // what strangers and Viewers ask about
+	callers  []*caller
+	naming   *caller // a stranger who names the team
+	nobody   *caller // whoever comes without a credential, once anonymous mode is on
+}
+
+// exhibit is a conversation with all that can be found in it.
+type exhibit struct {
+	id, dir, title, file, content, sha, event, events string
+}
+
+// marks are what only who sees the conversation may be shown.
+func (e exhibit) marks() []string {
+	return []string{e.id, strings.ReplaceAll(e.id, "-", ""), e.title, e.content, e.file, e.sha, e.event}
+}
+
+// caller is one kind of caller.
+type caller struct {
+	column, label string
+	client        *client
+	user          string  // the id under which the upstream is asked; "" for strangers
+	about         exhibit // of the team
+	mine          exhibit // started by the caller, where they may
+	theirs        exhibit // of a team that is not the caller's
+	foreign       []string
+}
+
+func (c *caller) name() string {
+	if c.label != "" {
+		return c.label
+	}
+	return c.column
+}
+
+func newMatrix(t *testing.T, expected map[string]map[string]cell, requests []matrixRequest) *matrix {
+	t.Helper()
+	m := &matrix{expected: expected, requests: requests, upstream: record(t)}
+	m.server = start(t, map[string]string{"UPSTREAM_URL": m.upstream.url})
+	founder := signedUp(t, m.server.url)
+	team := founder.field(founder.want(http.StatusCreated, founder.post("/api/teams/", map[string]any{"name": "Team " + uuid.NewString()})), "id")
+	m.owner = founder.inTeam(team)
+	member := func(role string) *client {
+		c := signedUp(t, m.server.url)
+		founder.want(http.StatusCreated, founder.post("/api/teams/"+team+"/members", map[string]any{"email": c.email, "role": "viewer"}))
+		m.server.change(t, `UPDATE team_members SET role = $1 WHERE team_id = $2 AND user_id = $3`, role, team, c.userID())
+		return c.inTeam(team)
+	}
+	other, super := signedUp(t, m.server.url), signedUp(t, m.server.url)
+	m.callers = []*caller{
+		{column: "none", client: newClient(t, m.server.url)},
+		{column: "other", client: other},
+		{column: "viewer", client: member("viewer")},
+		{column: "developer", client: member("developer")},
+		{column: "admin", client: member("admin")},
+		{column: "owner", client: member("owner")},
+		{column: "superuser", client: super},
+		{column: "expired", label: "expired session", client: member("owner")},
+		{column: "expired", label: "expired token", client: member("owner")},
+		{column: "suspended", client: member("owner")},
+	}
+	m.furnish(t, team, other)
+	m.spoil(t)
+	return m
+}
+
+// furnish makes what is asked about. All but the strangers' and the Viewer's conversations are there to be destroyed.
+func (m *matrix) furnish(t *testing.T, team string, other *client) {
+	t.Helper()
+	var theirs exhibit
+	var all sync.WaitGroup
+	all.Go(func() { m.shown = furnished(t, m.owner) })
+	all.Go(func() { theirs = furnished(t, other) })
+	for _, c := range m.callers {
+		c.user = c.client.userID()
+		switch c.column {
+		case "developer", "admin", "owner":
+			all.Go(func() { c.about, c.mine = furnished(t, m.owner), exhibit{id: c.client.create("")} })
+		case "superuser":
+			all.Go(func() { c.mine = exhibit{id: c.client.create("")} })
+		}
+	}
+	all.Wait()
+	ours := append(m.shown.marks(), team, m.owner.email)
+	for _, c := range m.callers {
+		switch c.column {
+		case "viewer", "developer", "admin", "owner":
+			c.theirs, c.foreign = theirs, append(theirs.marks(), other.email)
+			c.warm(t)
+		case "other":
+			c.mine, c.theirs, c.foreign = theirs, m.shown, ours
+			c.warm(t)
+		default:
+			c.theirs, c.foreign = m.shown, append(append(ours, theirs.marks()...), other.email)
+		}
+		if c.about.id == "" {
+			c.about = m.shown
+		}
+		if c.mine.id == "" {
+			c.mine = m.shown
+		}
+		if c.column == "superuser" {
+			c.warm(t)
+		}
+	}
+	m.naming = &caller{column: "other", label: "naming", client: other.inTeam(team), user: "", about: m.shown, mine: m.shown, theirs: m.shown}
+	m.nobody = &caller{
+		column: "anonymous", client: newClient(t, m.server.url), user: "anonymous",
+		about: m.shown, mine: m.shown, theirs: m.shown, foreign: append(append(ours, theirs.marks()...), other.email),
+	}
+}
+
+// spoil takes from the last three what makes them callers, before their tokens are used for the first time.
+func (m *matrix) spoil(t *testing.T) {
+	t.Helper()
+	for _, c := range m.callers {
+		switch c.name() {
+		case "superuser":
+			m.server.change(t, `UPDATE users SET is_superuser = true WHERE id = $1`, c.user)
+		case "expired session":
+			m.server.change(t, `UPDATE sessions SET expires_at = now() - interval '1 second' WHERE user_id = $1`, c.user)
+		case "expired token":
+			c.client.token = aged(t, c.client.token)
+		case "suspended":
+			m.server.change(t, `UPDATE users SET is_active = false WHERE id = $1`, c.user)
+		}
+	}
+}
+
+// furnished is a new conversation of the client's team: its agent has made a file and a commit.
+func furnished(t *testing.T, c *client) exhibit {
+	t.Helper()
+	name := strings.ReplaceAll(uuid.NewString(), "-", "")
+	e := exhibit{title: "title" + name[:12], file: "file" + name[8:20] + ".txt", content: "content" + name[16:]}
+	e.id = c.create("run: echo " + e.content + " > " + e.file + " && cp " + e.file + " index.html && git add -A && git -c user.name=a -c user.email=a@example.com commit -qm first && git status")
+	c.finished(e.id)
+	path := "/api/conversations/" + e.id
+	c.want(http.StatusOK, c.json("PATCH", path, map[string]any{"title": e.title}))
+	e.dir = c.workingDir(e.id)
+	e.events = c.want(http.StatusOK, c.get(path+"/events/count")).body
+	e.event = first(t, `"id":"([^"]+)"[^{}]*"source":"user"|"source":"user"[^{}]*"id":"([^"]+)"`, c.events(e.id))
+	e.sha = first(t, `"(?:sha|hash|commit)":"([0-9a-f]{7,40})"`, c.want(http.StatusOK, c.get(path+"/git/commits?path="+e.dir)).body)
+	return e
+}
+
+func first(t *testing.T, pattern, text string) string {
+	t.Helper()
+	groups := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	for i := 1; i < len(groups); i++ {
+		if groups[i] != "" {
+			return groups[i]
+		}
+	}
+	t.Fatalf("nothing is like %s in %.3000s", pattern, text)
+	return ""
+}
+
+// aged is the same token, genuine and over.
+func aged(t *testing.T, token string) string {
+	t.Helper()
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
+		t.Fatal(err)
+	}
+	claims["exp"] = time.Now().Add(-time.Second).Unix()
+	old, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(signingSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return old
+}
+
+// userID is read from the token, so that the product learns nothing of it.
+func (c *client) userID() string {
+	c.t.Helper()
+	if c.token == "" {
+		return ""
+	}
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(c.token, claims); err != nil {
+		c.t.Fatal(err)
+	}
+	id, _ := claims.GetSubject()
+	return id
+}
+
+// warm asks what makes the product ask the upstream once and never again.
+func (c *caller) warm(t *testing.T) {
+	t.Helper()
+	c.client.want(http.StatusOK, c.client.get("/api/file/home"))
+	c.client.want(http.StatusOK, c.client.get("/api/settings"))
+}
+
+// found is what came of one case.
+type found struct {
+	cell cell
+	text string   // all that the client received
+	seen []string // what the upstream saw
+}
+
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+
+// fill puts the caller's values for the placeholders.
+func (c *caller) fill(text string) string {
+	values := map[string]string{
+		"{id}": c.about.id, "{dir}": c.about.dir, "{title}": c.about.title, "{file}": c.about.file, "{file_path}": c.about.file,
+		"{event}": c.about.event, "{event_id}": c.about.event, "{sha}": c.about.sha, "{mine}": c.mine.id,
+		"{theirs}": c.theirs.id, "{theirdir}": c.theirs.dir, "{theirfile}": c.theirs.file,
+		"{conversation_id}": c.about.id, "{runtime_conversation_id}": c.about.id,
+		"{hex}": strings.ToUpper(strings.ReplaceAll(c.about.id, "-", "")),
+	}
+	return placeholder.ReplaceAllStringFunc(text, func(name string) string {
+		if value, known := values[name]; known {
+			return value
+		}
+		return "sample" // the name of something that is not there
+	})
+}
+
+// ask sends one case and sees what comes of it. A caller asks one thing at a time.
+func (c *caller) ask(t *testing.T, upstream *recorder, line matrixRequest) found {
+	t.Helper()
+	before := len(upstream.of(c.user, c.name()))
+	var f found
+	if line.method == "WS" {
+		f = c.askSocket(t, line)
+	} else {
+		f = c.askHTTP(t, line)
+	}
+	f.seen = upstream.of(c.user, c.name())[before:]
+	f.cell.seen = len(f.seen) > 0
+	return f
+}
+
+func (c *caller) header() http.Header {
+	h := http.Header{markedBy: {c.name()}}
+	if c.client.token != "" {
+		h.Set("Authorization", "Bearer "+c.client.token)
+	}
+	if c.client.team != "" {
+		h.Set("X-Team-Id", c.client.team)
+	}
+	return h
+}
+
+func (c *caller) askHTTP(t *testing.T, line matrixRequest) found {
+	t.Helper()
+	body := c.fill(line.body)
+	kind := "application/json"
+	if body == "@upload" {
+		body, kind = upload, asForm
+	}
+	r, err := http.NewRequestWithContext(t.Context(), line.method, c.client.base+c.fill(line.path), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = c.header()
+	if body != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	a, err := do(r)
+	if err != nil {
+		t.Errorf("%s: %v", line.key, err)
+	}
+	return found{cell: cell{status: fmt.Sprint(a.status)}, text: fmt.Sprintf("%d %v\n%s", a.status, a.header, a.body)}
+}
+
+// askSocket opens a WebSocket as OpenHands' clients do, with the placeholder for a key in the first frame, and takes the first
+// message for the answer.
+func (c *caller) askSocket(t *testing.T, line matrixRequest) found {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	conn, response, err := websocket.Dial(ctx, c.client.base+c.fill(line.path), &websocket.DialOptions{HTTPHeader: c.header()})
+	if err != nil {
+		if response == nil {
+			t.Errorf("%s: %v", line.key, err)
+			return found{}
+		}
+		return found{cell: cell{status: fmt.Sprint(response.StatusCode)}, text: fmt.Sprint(response.Header)}
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(64 << 20)
+	_ = conn.Write(ctx, websocket.MessageText, []byte(`{"type":"auth","session_api_key":"cookie"}`))
+	_, message, err := conn.Read(ctx)
+	if err != nil {
+		return found{cell: cell{status: fmt.Sprint(int(websocket.CloseStatus(err)))}, text: err.Error()}
+	}
+	return found{cell: cell{status: "open"}, text: string(message)}
+}
