@@ -49,7 +49,8 @@ func newBrowser(t *testing.T, name string) *browser {
 }
 
 // foreign are the messages about third parties that Canvas would like to ask.
-var foreign = regexp.MustCompile(`https://(fonts\.googleapis\.com|registry\.|cdn\.simpleicons\.org)/`)
+// fonts, a look for updates, and icons.
+var foreign = regexp.MustCompile(`https://(fonts|registry|cdn\.simpleicons)\.`)
 
 // listen keeps what the page's policy refused of our own origin: Canvas must not need what we forbid. Fonts, telemetry and
 // icons of third parties are refused on purpose.
