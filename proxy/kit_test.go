@@ -282,7 +282,7 @@ func do(t testing.TB, r *http.Request) answer {
 	t.Helper()
 	client := &http.Client{
 		Timeout:       20 * time.Second,
-		Transport:     &http.Transport{DisableCompression: true, DisableKeepAlives: true},
+		Transport:     &http.Transport{DisableCompression: true, DisableKeepAlives: true, ExpectContinueTimeout: 10 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	res, err := client.Do(r)
