@@ -48,8 +48,7 @@ func newBrowser(t *testing.T, name string) *browser {
 	return b
 }
 
-// foreign are the messages about third parties that Canvas would like to ask.
-// fonts, a look for updates, and icons.
+// foreign are the messages about third parties that Canvas would like to ask: for fonts, news of updates, and icons.
 var foreign = regexp.MustCompile(`https://(fonts|registry|cdn\.simpleicons)\.`)
 
 // listen keeps what the page's policy refused of our own origin: Canvas must not need what we forbid. Fonts, telemetry and

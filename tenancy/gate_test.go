@@ -174,7 +174,7 @@ func TestASecondRequestMakesNoQueryAndSharesThePrincipal(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	err = r.starved(func(ctx context.Context) error {
+	err = dbtest.Starved(r.t, r.db, func(ctx context.Context) error {
 		_, err := r.gate.Identify(request(bob).WithContext(ctx))
 		return err
 	})

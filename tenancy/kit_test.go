@@ -131,30 +131,9 @@ func (r *replica) wantStatus(err error, status int) {
 	}
 }
 
-// withoutQueries checks that f succeeds while nobody can get a connection of the pool: a query would wait until ctx ends. On a
-// busy machine the bus may not be fresh for a moment, and then a query is right; so it is tried more than once, after warm.
 func (r *replica) withoutQueries(warm func(), f func(ctx context.Context) error) error {
 	r.t.Helper()
-	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		warm()
-		if err = r.starved(f); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
-func (r *replica) starved(f func(ctx context.Context) error) error {
-	r.t.Helper()
-	r.db.SetMaxOpenConns(1)
-	defer r.db.SetMaxOpenConns(8)
-	held, err := r.db.Conn(r.t.Context())
-	r.must(err)
-	defer func() { _ = held.Close() }()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 300*time.Millisecond)
-	defer cancel()
-	return f(ctx)
+	return dbtest.WithoutQueries(r.t, r.db, warm, f)
 }
 
 // cutOff ends the connection by which db hears of changes, and returns when db knows.

@@ -121,30 +121,43 @@ func (d *Dialect) existing(x *proxy.Exchange, id uuid.UUID) error {
 	return d.answerInfo(x, reply)
 }
 
-// start asks the upstream and settles the reservation by its answer: made, refused, or unknown. What is unknown (a failure, a
-// timeout, or a crash of ours right here) stays reserved until Reconcile asks again.
+// start asks the upstream for the conversation of a reservation.
 func (d *Dialect) start(ctx context.Context, x *proxy.Exchange, row conversation.Conversation, r startRequest) error {
-	reply, err := x.Fetch(ctx, outgoing(r.body))
+	made, status, err := d.made(ctx, x, row, r.body)
 	if err != nil {
 		return err
 	}
-	if reply.Status >= 300 {
-		return errors.Join(d.refusal(reply), d.config.Conversations.Fail(ctx, row.ID))
+	d.running.note(row.ID)
+	return d.commit(ctx, x, row, made, status)
+}
+
+// made asks the upstream for what a reservation is for, and takes the reservation back where that was refused. What is unknown (a
+// failure, a timeout, or a crash of ours right here) stays reserved until Reconcile asks again.
+func (d *Dialect) made(ctx context.Context, x *proxy.Exchange, row conversation.Conversation, body map[string]any) (made info, status int, err error) {
+	reply, err := x.Fetch(ctx, outgoing(body))
+	if err != nil {
+		return nil, 0, err
 	}
-	var made info
+	if reply.Status >= 300 {
+		return nil, 0, errors.Join(d.refusal(reply), d.config.Conversations.Fail(ctx, row.ID))
+	}
 	if err := decode(reply.Body, &made); err != nil {
-		return err
+		return nil, 0, err
 	}
 	if !d.isOurs(ctx, row, made) {
 		d.log.Warn("an id that was asked for is a conversation of nobody", "conversation", row.ID, "team", row.Team)
-		return errors.Join(conversation.ErrTaken, d.config.Conversations.Fail(ctx, row.ID))
+		return nil, 0, errors.Join(conversation.ErrTaken, d.config.Conversations.Fail(ctx, row.ID))
 	}
+	return made, reply.Status, nil
+}
+
+// commit makes the reservation a conversation and answers with it.
+func (d *Dialect) commit(ctx context.Context, x *proxy.Exchange, row conversation.Conversation, made info, status int) error {
 	if err := d.config.Conversations.Commit(ctx, row.ID, made.title()); err != nil {
 		return err
 	}
-	d.running.note(row.ID)
 	if err := d.narrow(ctx, x.Principal(), made); err != nil {
 		return err
 	}
-	return x.JSON(reply.Status, made)
+	return x.JSON(status, made)
 }

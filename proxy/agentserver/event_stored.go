@@ -23,7 +23,7 @@ func (d *Dialect) storedEvents(x *proxy.Exchange) error {
 // narrowing narrows states in the answer to out. An answer without any goes on byte by byte.
 func (d *Dialect) narrowing(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoing {
 	out.Edit = func(r *http.Response) error {
-		raw, err := io.ReadAll(io.LimitReader(r.Body, maxEvents+1))
+		raw, err := readUpTo(r, maxEvents+1)
 		if err != nil {
 			return err
 		}
@@ -40,6 +40,14 @@ func (d *Dialect) narrowing(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoin
 		return nil
 	}
 	return out
+}
+
+// readUpTo reads at most limit bytes, into room of the size that the upstream announces.
+func readUpTo(r *http.Response, limit int64) ([]byte, error) {
+	var raw bytes.Buffer
+	raw.Grow(int(min(max(r.ContentLength, 0), limit)) + bytes.MinRead)
+	_, err := raw.ReadFrom(io.LimitReader(r.Body, limit))
+	return raw.Bytes(), err
 }
 
 // narrowEvents narrows the states among events: a page of them, a list, or one.

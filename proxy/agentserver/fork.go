@@ -2,7 +2,6 @@ package agentserver
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strings"
 
@@ -51,32 +50,16 @@ func forkBody(x *proxy.Exchange) (map[string]any, error) {
 	return body, err
 }
 
-// startFork asks the upstream and settles the reservation by its answer. The fork counts only once it has a key.
+// startFork asks the upstream for the fork of a reservation. It counts only once it has a key.
 func (d *Dialect) startFork(ctx context.Context, x *proxy.Exchange, row conversation.Conversation, body map[string]any) error {
-	reply, err := x.Fetch(ctx, outgoing(body))
+	made, status, err := d.made(ctx, x, row, body)
 	if err != nil {
 		return err
-	}
-	if reply.Status >= 300 {
-		return errors.Join(d.refusal(reply), d.config.Conversations.Fail(ctx, row.ID))
-	}
-	var made info
-	if err := decode(reply.Body, &made); err != nil {
-		return err
-	}
-	if !d.isOurs(ctx, row, made) {
-		return errors.Join(conversation.ErrTaken, d.config.Conversations.Fail(ctx, row.ID))
 	}
 	if err := d.keyFork(ctx, x, made); err != nil {
 		return err
 	}
-	if err := d.config.Conversations.Commit(ctx, row.ID, made.title()); err != nil {
-		return err
-	}
-	if err := d.narrow(ctx, x.Principal(), made); err != nil {
-		return err
-	}
-	return x.JSON(reply.Status, made)
+	return d.commit(ctx, x, row, made, status)
 }
 
 // keyFork gives the fork's model a key, which the upstream does not copy: that of a model which may be used without one's own.

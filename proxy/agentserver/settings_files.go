@@ -15,15 +15,7 @@ import (
 
 // fileSettings answers with the upstream's settings. MCP servers in them are left out, because no conversation may bring any.
 func (d *Dialect) fileSettings(x *proxy.Exchange) error {
-	reveal, err := revealed(x.Request.Header)
-	if err != nil {
-		return err
-	}
-	reply, err := x.Fetch(x.Request.Context(), proxy.Outgoing{})
-	if err != nil {
-		return err
-	}
-	return answerMarked(x, reply, "agent_settings", reveal)
+	return fetchMarked(x, "agent_settings")
 }
 
 // patchFileSettings forwards a change, unless it would lead a stored key to another address, or bring what may not be there.
@@ -144,6 +136,11 @@ func alone(change handler) handler {
 }
 
 func (d *Dialect) fileProfile(x *proxy.Exchange) error {
+	return fetchMarked(x, "config")
+}
+
+// fetchMarked answers with what the upstream keeps, keys in the section as markers.
+func fetchMarked(x *proxy.Exchange, section string) error {
 	reveal, err := revealed(x.Request.Header)
 	if err != nil {
 		return err
@@ -152,7 +149,7 @@ func (d *Dialect) fileProfile(x *proxy.Exchange) error {
 	if err != nil {
 		return err
 	}
-	return answerMarked(x, reply, "config", reveal)
+	return answerMarked(x, reply, section, reveal)
 }
 
 // saveFileProfile stores or tries out a profile. A marker in it gives the stored key, under the rules of a conversation.

@@ -32,7 +32,7 @@ func TestASecondFindMakesNoQuery(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	err = w.starved(func(ctx context.Context) error {
+	err = dbtest.Starved(w.t, w.db, func(ctx context.Context) error {
 		_, err := w.Find(ctx, other.ID)
 		return err
 	})

@@ -111,30 +111,9 @@ func (w *world) wantStatus(err error, status int) {
 	}
 }
 
-// withoutQueries checks that f succeeds while nobody can get a connection of the pool: a query would wait until ctx ends. On a
-// busy machine the bus may not be fresh for a moment, and then a query is right; so it is tried more than once, after warm.
 func (w *world) withoutQueries(warm func(), f func(ctx context.Context) error) error {
 	w.t.Helper()
-	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		warm()
-		if err = w.starved(f); err == nil {
-			return nil
-		}
-	}
-	return err
-}
-
-func (w *world) starved(f func(ctx context.Context) error) error {
-	w.t.Helper()
-	w.db.SetMaxOpenConns(1)
-	defer w.db.SetMaxOpenConns(8)
-	held, err := w.db.Conn(w.t.Context())
-	w.must(err)
-	defer func() { _ = held.Close() }()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 300*time.Millisecond)
-	defer cancel()
-	return f(ctx)
+	return dbtest.WithoutQueries(w.t, w.db, warm, f)
 }
 
 // cutOff ends the connection by which db hears of changes, and returns when db knows.

@@ -21,6 +21,9 @@ import (
 // patience bounds everything that a helper waits for.
 const patience = 60 * time.Second
 
+// maxOpen is the size of the pools that Open makes.
+const maxOpen = 8
+
 // shared is the server of this test process. It is started by the first test that needs it.
 var shared struct {
 	sync.Mutex
@@ -74,7 +77,7 @@ func Open(t testing.TB, url string) *postgres.DB {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	db, err := postgres.Open(ctx, postgres.Config{URL: url, MaxOpen: 8})
+	db, err := postgres.Open(ctx, postgres.Config{URL: url, MaxOpen: maxOpen})
 	if err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}
