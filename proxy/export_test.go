@@ -92,3 +92,6 @@ func (i Incoming) Cut() { i.cut() }
 
 // Stop ends it as the end of a request does.
 func (i Incoming) Stop() { i.stop(linger) }
+
+// IsAuthFrame says whether a message would be swallowed for what it holds.
+func IsAuthFrame(message []byte) bool { return isAuthFrame(message) }

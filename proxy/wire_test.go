@@ -154,7 +154,7 @@ func TestAClientThatVanishesEndsTheUpstreamsSide(t *testing.T) {
 
 // FuzzAuthFrame: a first message authenticates only when it is an object with exactly those names.
 func FuzzAuthFrame(f *testing.F) {
-	for _, s := range []string{auth("k"), auth("cookie"), `{}`, `[]`, `{"type":"auth"}`, `{"type":"AUTH","session_api_key":"k"}`, "\xff"} {
+	for _, s := range []string{auth("k"), auth("cookie"), `{}`, `[]`, `{"type":"auth"}`, `{"type":"auth","session_api\u005fkey":"k"}`, `{"type":"AUTH","session_api_key":"k"}`, "\xff"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -162,8 +162,11 @@ func FuzzAuthFrame(f *testing.F) {
 		if ok && (!strings.Contains(strings.TrimSpace(string(b)), "{") || k == "cookie") {
 			t.Fatalf("%q was taken with key %q", b, k)
 		}
-		if !ok && k != "" && k != "cookie" {
-			_ = k // a key of a frame that is none is not used
+		if !ok && k != "" {
+			t.Fatalf("%q is no such frame and gave the key %q", b, k)
+		}
+		if ok && len(b) <= 16<<10 && !proxy.IsAuthFrame(b) {
+			t.Fatalf("%q holds a credential and would go on to the upstream", b)
 		}
 	})
 }
