@@ -26,7 +26,7 @@ func (c cell) String() string {
 }
 
 // readMatrix reads the expectations: operation (and a variant, "#name"), then one cell per column.
-func readMatrix(t *testing.T) map[string]map[string]cell {
+func readMatrix(t testing.TB) map[string]map[string]cell {
 	t.Helper()
 	all := map[string]map[string]cell{}
 	for _, line := range lines(t, "testdata/matrix.txt") {
