@@ -203,7 +203,7 @@ func (c *client) socket(path string) *websocket.Conn {
 		c.t.Fatalf("open %s: %v", path, err)
 	}
 	conn.SetReadLimit(64 << 20)
-	c.t.Cleanup(func() { conn.CloseNow() })
+	c.t.Cleanup(func() { _ = conn.CloseNow() })
 	return conn
 }
 

@@ -303,7 +303,7 @@ func (c *caller) askSocket(t *testing.T, line matrixRequest) found {
 		}
 		return found{cell: cell{status: fmt.Sprint(response.StatusCode)}, text: fmt.Sprint(response.Header)}
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(64 << 20)
 	_ = conn.Write(ctx, websocket.MessageText, []byte(`{"type":"auth","session_api_key":"cookie"}`))
 	_, message, err := conn.Read(ctx)

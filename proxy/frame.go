@@ -62,7 +62,8 @@ func readFrame(r *bufio.Reader) (frame, error) {
 
 // readLength reads the longer forms, which must not be used for lengths that fit a shorter one.
 func (f *frame) readLength(r *bufio.Reader) error {
-	size, least := 0, uint64(0)
+	var size int
+	var least uint64
 	switch f.length {
 	case 126:
 		size, least = 2, 126

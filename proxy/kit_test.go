@@ -161,7 +161,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	h := maps.Clone(r.Header)
 	h.Set("Host", r.Host)
-	h.Del(http.CanonicalHeaderKey("X-Session-API-Key"))
+	h.Del("X-Session-API-Key")
 	for range r.Header["X-Session-Api-Key"] {
 		h.Add("Session-Key-Was-Right", map[bool]string{true: "yes", false: "no"}[r.Header.Get("X-Session-API-Key") == key])
 	}

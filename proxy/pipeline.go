@@ -201,7 +201,7 @@ func (x *Exchange) recover() {
 	if fault == nil {
 		return
 	}
-	if fault == http.ErrAbortHandler {
+	if fault == http.ErrAbortHandler { //nolint:errorlint // net/http compares so, too
 		panic(fault)
 	}
 	x.engine.cfg.Log.Error("a handler panicked", "path", clip(x.Target.Path), "fault", fault, "stack", string(debug.Stack()))

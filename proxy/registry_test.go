@@ -53,7 +53,8 @@ func TestALostRightEndsAnOpenWebSocketInTime(t *testing.T) {
 					t.Errorf("got %v", got)
 				}
 				select {
-				case <-up.closed:
+				case err := <-up.closed:
+					t.Logf("the upstream's side ended: %v", err)
 				case <-time.After(promise):
 					t.Error("the upstream's side lives on")
 				}
@@ -204,7 +205,7 @@ func TestAnUploadBreaksOffWhenItsRightEnds(t *testing.T) {
 	s.change(func() { delete(s.people, "dev") })
 	eventually(t, promise, "it is gone", func() bool { return s.engine.Live().Len() == 0 })
 	_ = out.Close()
-	<-done
+	t.Logf("the upload ended: %v", <-done)
 }
 
 func TestCloseEndsEverythingWith1001(t *testing.T) {

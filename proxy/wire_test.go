@@ -122,7 +122,7 @@ func TestAPeerThatGivesNoSignOfLifeIsGivenUp(t *testing.T) {
 		t.Fatalf("got %x, %v; want a ping", h, err)
 	}
 	eventually(t, 5*time.Second, "the tunnel ended", func() bool { return s.engine.Live().Len() == 0 })
-	<-up.closed
+	t.Logf("the upstream's side ended: %v", <-up.closed)
 }
 
 func TestAPeerThatAnswersPingsLivesOn(t *testing.T) {
@@ -148,7 +148,7 @@ func TestAClientThatVanishesEndsTheUpstreamsSide(t *testing.T) {
 	c := raw(t, s)
 	eventually(t, 5*time.Second, "both are joined", func() bool { return s.engine.Live().Len() == 1 })
 	_ = c.Close()
-	<-up.closed
+	t.Logf("the upstream's side ended: %v", <-up.closed)
 	eventually(t, 5*time.Second, "the tunnel ended", func() bool { return s.engine.Live().Len() == 0 })
 }
 

@@ -104,7 +104,7 @@ func (f *Fields) readMultipart(contentType string, data []byte) error {
 	parts := multipart.NewReader(bytes.NewReader(data), params["boundary"])
 	for {
 		part, err := parts.NextRawPart()
-		if err == io.EOF { // a wrapped EOF is a body that was cut off
+		if err == io.EOF { //nolint:errorlint // a wrapped EOF is a body that was cut off
 			return nil
 		}
 		if err == nil {

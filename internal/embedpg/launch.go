@@ -81,5 +81,5 @@ func (s *Server) failure() error {
 	if strings.Contains(words, `lock file "postmaster.pid" already exists`) {
 		return fmt.Errorf("%w: another PostgreSQL server uses %s:\n%s", ErrInUse, s.folder.cluster, strings.TrimSpace(words))
 	}
-	return fmt.Errorf("the database server ended (%v); its last words:\n%s", s.err, strings.TrimSpace(words))
+	return fmt.Errorf("the database server ended (%v); its last words:\n%s", s.err, strings.TrimSpace(words)) //nolint:errorlint // nil after exit 0
 }

@@ -79,7 +79,7 @@ func TestOtherErrorsStayWhatTheyAre(t *testing.T) {
 	}
 	own := problem.Unavailable("busy", context.DeadlineExceeded)
 	for _, err := range []error{nil, duplicate, sql.ErrNoRows, context.Canceled, own, problem.NotFound} {
-		if got := postgres.Problem(err); got != err {
+		if got := postgres.Problem(err); got != err { //nolint:errorlint // the very same is wanted
 			t.Errorf("%v became %v", err, got)
 		}
 	}
