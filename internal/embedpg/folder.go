@@ -68,8 +68,12 @@ func (f *folder) inUse() error {
 		"replicas use one external database (DB_HOST or DATABASE_URL)", ErrInUse, strings.TrimSpace(string(holder)), f.dir)
 }
 
-// release gives the lock back. The file stays: removing it would let two processes lock two files of one name.
-func (f *folder) release() { _ = f.lock.Close() }
+// release gives the lock back. Closing alone would not: a program that another goroutine is just starting holds a copy of the
+// file until it has become that program. The file stays: removing it would let two processes lock two files of one name.
+func (f *folder) release() {
+	_ = syscall.Flock(int(f.lock.Fd()), syscall.LOCK_UN)
+	_ = f.lock.Close()
+}
 
 // major reads which version the data are of: "" when there are none yet.
 func (f *folder) major() (string, error) {
