@@ -26,8 +26,36 @@ CREATE INDEX conversations_team_created ON conversations (team_id, created_at DE
 CREATE INDEX conversations_reserved ON conversations (lease_expires_at) WHERE state = 'reserved';
 CREATE INDEX conversations_garbage ON conversations (updated_at)
     WHERE state = 'deleted' AND collected_at IS NULL AND collect_after < 'infinity';
-CREATE INDEX conversations_folder ON conversations (working_dir COLLATE "C"); -- who works at, above or below a folder
-CREATE INDEX conversations_roots ON conversations (id) WHERE roots <> '{}';
+
+-- Who works at, above or below a folder.
+CREATE INDEX conversations_folder ON conversations (working_dir COLLATE "C");
+CREATE INDEX conversations_folder_private ON conversations (working_dir COLLATE "C") WHERE visibility = 'private';
+CREATE INDEX conversations_folder_garbage ON conversations (working_dir COLLATE "C")
+    WHERE state = 'deleted' AND collected_at IS NULL AND collect_after < 'infinity';
+
+-- The roots again, one a row: an index on an array finds whole elements only, and nothing below one. The triggers keep it.
+CREATE TABLE conversation_roots (
+    folder          text COLLATE "C" NOT NULL,
+    conversation_id uuid NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    private         boolean NOT NULL,
+    PRIMARY KEY (folder, conversation_id)
+);
+CREATE INDEX conversation_roots_private ON conversation_roots (folder, conversation_id) WHERE private;
+CREATE INDEX conversation_roots_conversation ON conversation_roots (conversation_id);
+-- +migrate StatementBegin
+CREATE FUNCTION keep_conversation_roots() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM conversation_roots WHERE conversation_id = NEW.id;
+    INSERT INTO conversation_roots (folder, conversation_id, private)
+    SELECT DISTINCT unnest(NEW.roots), NEW.id, NEW.visibility = 'private';
+    RETURN NULL;
+END
+$$;
+-- +migrate StatementEnd
+CREATE TRIGGER conversation_made_with_roots AFTER INSERT ON conversations
+    FOR EACH ROW WHEN (NEW.roots <> '{}') EXECUTE FUNCTION keep_conversation_roots();
+CREATE TRIGGER conversation_got_other_roots AFTER UPDATE OF roots, visibility ON conversations
+    FOR EACH ROW WHEN (NEW.roots <> OLD.roots OR NEW.visibility <> OLD.visibility AND NEW.roots <> '{}') EXECUTE FUNCTION keep_conversation_roots();
 
 -- Consent, skill lists and the like. subject is a user, or the anonymous team.
 CREATE TABLE preferences (
@@ -38,4 +66,6 @@ CREATE TABLE preferences (
 
 -- +migrate Down
 DROP TABLE preferences;
+DROP TABLE conversation_roots;
 DROP TABLE conversations;
+DROP FUNCTION keep_conversation_roots;

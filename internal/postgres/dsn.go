@@ -19,8 +19,9 @@ const dialTimeout = 5 * time.Second
 
 // dsn is a parsed connection string. It is printed without its password.
 type dsn struct {
-	raw string
-	cfg pq.Config
+	raw      string
+	cfg      pq.Config
+	patience time.Duration // see Config
 }
 
 func parse(raw string) (dsn, error) {

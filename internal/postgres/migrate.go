@@ -26,8 +26,8 @@ type Migration struct {
 // Migrate brings the schema up to date. Replicas that start at once take turns. Steps of a newer version are left in peace, so
 // that an older binary still starts.
 func Migrate(ctx context.Context, db *DB, log *slog.Logger) (applied int, err error) {
-	err = db.exclusively(ctx, orDiscard(log), func() error {
-		applied, err = steps(true).ExecContext(ctx, db.DB.DB, "postgres", source(), migrate.Up)
+	err = db.exclusively(ctx, orDiscard(log), func(pool *sql.DB) error {
+		applied, err = steps(true).ExecContext(ctx, pool, "postgres", source(), migrate.Up)
 		return err
 	})
 	if err != nil {
@@ -42,11 +42,11 @@ func MigrateDown(ctx context.Context, db *DB, count int) (taken int, err error) 
 	if count < 1 {
 		return 0, errors.New("say how many migrations to take back: 1 or more")
 	}
-	err = db.exclusively(ctx, db.log, func() error {
+	err = db.exclusively(ctx, db.log, func(pool *sql.DB) error {
 		if err := noGaps(ctx, db); err != nil {
 			return err
 		}
-		taken, err = steps(false).ExecMaxContext(ctx, db.DB.DB, "postgres", source(), migrate.Down, count)
+		taken, err = steps(false).ExecMaxContext(ctx, pool, "postgres", source(), migrate.Down, count)
 		return err
 	})
 	if err != nil {
@@ -130,10 +130,11 @@ func source() migrate.MigrationSource {
 	return migrate.EmbedFileSystemMigrationSource{FileSystem: migrations.Files, Root: "."}
 }
 
-// exclusively runs work while a connection outside the pool holds the lock. The lock is polled: a session that waits inside
+// exclusively runs work on a pool of its own, one connection of which holds the lock: a step may take longer than any other
+// statement. The lock is polled: a session that waits inside
 // pg_advisory_lock keeps a snapshot, and a CREATE INDEX CONCURRENTLY of the holder would wait for that one for ever.
-func (db *DB) exclusively(ctx context.Context, log *slog.Logger, work func() error) error {
-	pool := db.dsn.pool("openhands-saas migrate", 1)
+func (db *DB) exclusively(ctx context.Context, log *slog.Logger, work func(*sql.DB) error) error {
+	pool := db.dsn.unhurried("openhands-saas migrate", 3)
 	defer func() { _ = pool.Close() }()
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -143,7 +144,7 @@ func (db *DB) exclusively(ctx context.Context, log *slog.Logger, work func() err
 	if err := lock(ctx, conn, log); err != nil {
 		return err
 	}
-	return work()
+	return work(pool)
 }
 
 func lock(ctx context.Context, conn *sql.Conn, log *slog.Logger) error {

@@ -7,6 +7,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -24,6 +25,9 @@ type Config struct {
 	URL     string       // a URL or a key=value string as lib/pq takes it; required
 	MaxOpen int          // connections of the pool; 0 means 20. The bus uses two more
 	Log     *slog.Logger // nil discards
+
+	// Patience is how long the server may be silent in the middle of anything before its connection is given up; 0 means 5 s.
+	Patience time.Duration
 }
 
 // DB is the pool of one replica and its end of the bus.
@@ -41,6 +45,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.patience = cfg.Patience
 	log := orDiscard(cfg.Log)
 	pool := d.pool("openhands-saas", maxOpen(cfg.MaxOpen))
 	if err := pool.PingContext(ctx); err != nil {
@@ -96,9 +101,21 @@ func (db *DB) InTx(ctx context.Context, work func(tx *Tx) error) error {
 	return nil
 }
 
-// pool opens connections under name. Nothing is dialled yet.
+// pool opens connections under name, which give up a server that says nothing. Nothing is dialled yet.
 func (d dsn) pool(name string, limit int) *sql.DB {
+	return d.poolOver(name, limit, &patientDialer{within: cmp.Or(d.patience, max(answerWithin, d.cfg.ConnectTimeout))})
+}
+
+// unhurried is a pool whose statements may take as long as they like.
+func (d dsn) unhurried(name string, limit int) *sql.DB {
+	return d.poolOver(name, limit, nil)
+}
+
+func (d dsn) poolOver(name string, limit int, dialer pq.Dialer) *sql.DB {
 	connector, _ := pq.NewConnectorConfig(d.named(name)) // the configuration was parsed before: this cannot fail
+	if dialer != nil {
+		connector.Dialer(dialer)
+	}
 	p := sql.OpenDB(connector)
 	p.SetMaxOpenConns(limit)
 	p.SetMaxIdleConns(limit)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
+	"syscall"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -31,7 +33,12 @@ func away(err error) bool {
 		return e.Code.Class() == pqerror.ClassConnectionException || awayCode(e.Code)
 	}
 	_, network := errors.AsType[*net.OpError](err)
-	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.DeadlineExceeded)
+	return network || closed(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// closed says whether the other end hung up, as a balancer does that has no server behind it.
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func awayCode(code pqerror.Code) bool {

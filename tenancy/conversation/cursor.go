@@ -56,6 +56,12 @@ func (q Query) limit() int {
 	return min(q.Limit, maxLimit)
 }
 
+// After is the cursor of the page that begins behind c, which is of the list that q is about.
+func (q Query) After(c Conversation) string {
+	o, _ := orderOf(q.Sort)
+	return cursor{sort: q.Sort, team: c.Team, at: o.key(c), id: c.ID}.encode()
+}
+
 // begin says in which order and from where to read.
 func (q Query) begin(team uuid.UUID) (order, position, error) {
 	o, known := orderOf(q.Sort)

@@ -16,7 +16,7 @@ import (
 // removal happens outside.
 const claimLock = 0x6f68_6761_7262 // "ohgarb"
 
-// isGarbage is what the index conversations_garbage holds.
+// isGarbage is what the indexes conversations_garbage and conversations_folder_garbage hold.
 const isGarbage = `state = 'deleted' AND collected_at IS NULL AND collect_after < 'infinity'`
 
 type garbageRow struct {
@@ -44,29 +44,56 @@ func (s *Service) garbage(ctx context.Context, tx *postgres.Tx, limit int) ([]ga
 	return found, err
 }
 
-// near begins a query about folders ($1), each paired with itself and the folders above it ($2): which conversations work at,
-// above or below one. It asks once by each index.
-const near = `
-	WITH mine AS MATERIALIZED (
+// afterSlash is the character after the slash: what is below a folder sorts between the two, put at its end.
+const afterSlash = "0"
+
+// near begins a query about folders ($1), each paired with itself and the folders above it ($2): which conversations of those
+// that which tells work at, above or below one. It asks an index for each pair; OFFSET 0 keeps Postgres, which cannot know how few
+// there are, from reading all conversations instead.
+func near(which string) string {
+	return `
+	WITH pairs AS MATERIALIZED (
 		SELECT folder, above
 		  FROM unnest($1::text[], $2::text[]) AS pairs (folder, above)
+	), mine AS MATERIALIZED (
+		SELECT DISTINCT folder
+		  FROM pairs
 	), near AS (
-		SELECT mine.folder, other.id, other.state, other.updated_at, other.collect_until
-		  FROM mine
-		  JOIN conversations AS other ON other.working_dir COLLATE "C" = mine.above
+		SELECT folder, other.*
+		  FROM pairs
+		 CROSS JOIN LATERAL (
+			SELECT id, state, updated_at, collect_until
+			  FROM conversations
+			 WHERE working_dir COLLATE "C" = above AND ` + which + `
+			OFFSET 0) AS other
 		 UNION ALL
-		SELECT mine.folder, other.id, other.state, other.updated_at, other.collect_until
+		SELECT folder, other.*
 		  FROM mine
-		  JOIN conversations AS other ON other.working_dir COLLATE "C" > mine.folder || '/'
-		                             AND other.working_dir COLLATE "C" < mine.folder || '0' -- the character after the slash
-		 WHERE mine.above = mine.folder
+		 CROSS JOIN LATERAL (
+			SELECT id, state, updated_at, collect_until
+			  FROM conversations
+			 WHERE working_dir COLLATE "C" > folder || '/' AND working_dir COLLATE "C" < folder || '` + afterSlash + `' AND ` + which + `
+			OFFSET 0) AS other
 		 UNION ALL
-		SELECT mine.folder, other.id, other.state, other.updated_at, other.collect_until
-		  FROM conversations AS other
-		 CROSS JOIN unnest(other.roots) AS root
-		  JOIN mine ON root = mine.above OR starts_with(root, mine.folder || '/')
-		 WHERE other.roots <> '{}'
+		SELECT rooted.mine, other.*
+		  FROM (SELECT folder AS mine, root.conversation_id
+		          FROM pairs
+		         CROSS JOIN LATERAL (SELECT conversation_id FROM conversation_roots WHERE conversation_roots.folder = above OFFSET 0) AS root
+		         UNION ALL
+		        SELECT folder, root.conversation_id
+		          FROM mine
+		         CROSS JOIN LATERAL (
+		            SELECT conversation_id
+		              FROM conversation_roots
+		             WHERE conversation_roots.folder > mine.folder || '/' AND conversation_roots.folder < mine.folder || '` + afterSlash + `'
+		            OFFSET 0) AS root) AS rooted
+		CROSS JOIN LATERAL (
+			SELECT id, state, updated_at, collect_until
+			  FROM conversations
+			 WHERE id = rooted.conversation_id AND ` + which + `
+			OFFSET 0) AS other
 	)`
+}
 
 // pairs are the first two arguments of near.
 func pairs(folders []string) (folder, above pq.StringArray) {
@@ -91,7 +118,7 @@ func (s *Service) used(ctx context.Context, tx *postgres.Tx, found []garbageRow,
 	now := s.now()
 	folder, above := pairs(folders)
 	var used []string
-	err := tx.SelectContext(ctx, &used, near+`
+	err := tx.SelectContext(ctx, &used, near("true")+`
 		SELECT DISTINCT folder
 		  FROM near
 		 WHERE id <> ALL ($3)
@@ -129,11 +156,11 @@ func (s *Service) mark(ctx context.Context, tx *postgres.Tx, claimed []Garbage, 
 func keepClear(ctx context.Context, tx *postgres.Tx, c Conversation, now time.Time) error {
 	folder, above := pairs(cleanFolders(append(slices.Clone(c.Roots), c.WorkingDir)))
 	var removing []bool
-	err := tx.SelectContext(ctx, &removing, near+`
+	err := tx.SelectContext(ctx, &removing, near(isGarbage)+`
 		SELECT COALESCE(collect_until > $3, false)
 		  FROM conversations
 		 WHERE `+isGarbage+`
-		   AND id = ANY(ARRAY(SELECT id FROM near WHERE state = 'deleted'))
+		   AND id = ANY(ARRAY(SELECT id FROM near))
 		   FOR SHARE`, folder, above, now)
 	if err != nil {
 		return fmt.Errorf("look for a removal in a folder: %w", err)

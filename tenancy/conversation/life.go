@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
@@ -14,8 +15,11 @@ import (
 )
 
 // Reserve gives the id to c.Team before the upstream is asked, or says why not: ErrTaken, or ErrExists. A failed id may be
-// reserved again by its own team; if it was private, by its starter.
+// reserved again by its own team; if it was private, by its starter. A folder that is too long to be compared is refused.
 func (s *Service) Reserve(ctx context.Context, c Conversation) error {
+	if len(c.WorkingDir) > maxFolder {
+		return errLongFolder
+	}
 	return s.db.InTx(ctx, func(tx *postgres.Tx) error {
 		reserved, err := s.reserve(ctx, tx, c)
 		if err != nil {
@@ -90,29 +94,42 @@ func (s *Service) Delete(ctx context.Context, id uuid.UUID, by *access.Principal
 
 // move is the only way between states. To move where one is already is fine, so that every change may be tried again.
 func (s *Service) move(ctx context.Context, id uuid.UUID, to access.State, title string, record recorder, from ...access.State) error {
+	return s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		moved, err := s.moveIn(ctx, tx, id, to, title, record, nil, from...)
+		if err == nil && !moved {
+			return unmoved(ctx, tx, id, to)
+		}
+		return err
+	})
+}
+
+// moveIn says whether the conversation was in one of the states that the change is from, and, where a lease is given, still under it.
+func (s *Service) moveIn(ctx context.Context, tx *postgres.Tx, id uuid.UUID, to access.State, title string, record recorder,
+	lease *time.Time, from ...access.State,
+) (bool, error) {
 	allowed := pq.StringArray{}
 	for _, state := range from {
 		allowed = append(allowed, words[state])
 	}
-	return s.db.InTx(ctx, func(tx *postgres.Tx) error {
-		moved, err := changed(tx.ExecContext(ctx, `
-			UPDATE conversations
-			   SET state = $2,
-			       title = COALESCE(NULLIF($3, ''), title),
-			       updated_at = greatest(updated_at, $4),
-			       lease_expires_at = NULL
-			 WHERE id = $1 AND state = ANY($5)`, id, words[to], cleanTitle(title), s.now(), allowed))
-		if err != nil {
-			return fmt.Errorf("make conversation %s: %w", words[to], err)
-		}
-		if !moved {
-			return unmoved(ctx, tx, id, to)
-		}
-		if err := record(ctx, tx, id); err != nil {
-			return err
-		}
-		return tx.Notify(postgres.TopicConversation, id)
-	})
+	moved, err := changed(tx.ExecContext(ctx, `
+		UPDATE conversations
+		   SET state = $2,
+		       title = COALESCE(NULLIF($3, ''), title),
+		       updated_at = greatest(updated_at, $4),
+		       lease_expires_at = NULL
+		 WHERE id = $1
+		   AND state = ANY($5)
+		   AND ($6::timestamptz IS NULL OR lease_expires_at = $6)`, id, words[to], cleanTitle(title), s.now(), allowed, lease))
+	if err != nil {
+		return false, fmt.Errorf("make conversation %s: %w", words[to], err)
+	}
+	if !moved {
+		return false, nil
+	}
+	if err := record(ctx, tx, id); err != nil {
+		return false, err
+	}
+	return true, tx.Notify(postgres.TopicConversation, id)
 }
 
 func unmoved(ctx context.Context, tx *postgres.Tx, id uuid.UUID, to access.State) error {

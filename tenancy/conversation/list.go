@@ -89,8 +89,7 @@ func (s *Service) Page(ctx context.Context, p *access.Principal, team uuid.UUID,
 	}
 	page = conversations(rows[:min(limit, len(rows))])
 	if len(rows) > limit {
-		last := page[limit-1]
-		next = cursor{sort: q.Sort, team: team, at: o.key(last), id: last.ID}.encode()
+		next = q.After(page[limit-1])
 	}
 	return page, next, nil
 }
@@ -127,7 +126,8 @@ func (s *Service) Containing(ctx context.Context, p *access.Principal, team uuid
 		SELECT `+columns+`
 		  FROM conversations
 		 WHERE `+listed+`
-		   AND (working_dir COLLATE "C" = ANY($3) OR roots <> '{}' AND roots && $3)
+		   AND (working_dir COLLATE "C" = ANY($3)
+		        OR id = ANY(ARRAY(SELECT conversation_id FROM conversation_roots WHERE folder = ANY($3))))
 		 ORDER BY (SELECT max(length(folder)) FROM unnest(roots || working_dir) AS folder WHERE folder = ANY($3)) DESC,
 		          updated_at DESC, id DESC
 		 LIMIT 1`, team, nullable(p.User), folders)

@@ -10,28 +10,69 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/audit"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
-// Overdue returns reservations whose lease ran out, the oldest first: whoever made them did not live to say how it ended.
-func (s *Service) Overdue(ctx context.Context, limit int) ([]Conversation, error) {
-	var rows []row
-	err := s.db.SelectContext(ctx, &rows, `
-		SELECT `+columns+`
-		  FROM conversations
-		 WHERE state = 'reserved' AND lease_expires_at < $1
-		 ORDER BY lease_expires_at
-		 LIMIT $2`, s.now(), limit)
-	if err != nil {
-		return nil, postgres.Problem(fmt.Errorf("find overdue reservations: %w", err))
+// settleLease is how long a claim on an overdue reservation holds. Who has one must be done, or have given up, by then.
+const settleLease = time.Minute
+
+// Overdue is a claim on a reservation whose lease ran out.
+type Overdue struct {
+	Conversation
+	lease time.Time // of the claim: it tells this claim from a later one, and from a new reservation of the id
+}
+
+// ClaimOverdue claims at most limit reservations whose lease ran out, the oldest first: whoever made them did not live to say how
+// it ended. No two replicas get the same one, and neither waits for the other. End each with Settle, or not at all when nobody can
+// say what became of it: then the claim runs out, and after all others it has another turn.
+func (s *Service) ClaimOverdue(ctx context.Context, limit int) ([]Overdue, error) {
+	var rows []struct {
+		row
+		Lease time.Time `db:"lease_expires_at"`
 	}
-	return conversations(rows), nil
+	now := s.now()
+	err := s.db.SelectContext(ctx, &rows, `
+		UPDATE conversations
+		   SET lease_expires_at = $3
+		 WHERE id = ANY(ARRAY(
+			SELECT id
+			  FROM conversations
+			 WHERE state = 'reserved' AND lease_expires_at < $1
+			 ORDER BY lease_expires_at
+			 LIMIT $2
+			   FOR UPDATE SKIP LOCKED))
+		RETURNING `+columns+`, lease_expires_at`, now, limit, now.Add(settleLease))
+	if err != nil {
+		return nil, postgres.Problem(fmt.Errorf("claim overdue reservations: %w", err))
+	}
+	claims := make([]Overdue, len(rows))
+	for i, r := range rows {
+		claims[i] = Overdue{Conversation: r.conversation(), lease: r.Lease}
+	}
+	return claims, nil
+}
+
+// Settle ends a claim: a conversation that was made becomes live, another failed; either way the id stays its team's. Where the
+// reservation was settled meanwhile, or claimed or made anew, it is somebody else's to end, and Settle says false.
+func (s *Service) Settle(ctx context.Context, o Overdue, made bool, title string) (bool, error) {
+	to, record := access.StateFailed, recordNothing
+	if made {
+		to, record = access.StateLive, recordCreation
+	}
+	settled := true
+	err := s.db.InTx(ctx, func(tx *postgres.Tx) (err error) {
+		settled, err = s.moveIn(ctx, tx, o.ID, to, title, record, &o.lease, access.StateReserved)
+		return err
+	})
+	return settled && err == nil, err
 }
 
 // Adopt gives to team those of the found conversations that have no row, in whatever state: a row once made is never changed
-// here. Starter and visibility are not taken over, since nobody is known to have started them.
+// here. Starter and visibility are not taken over, since nobody is known to have started them. None is adopted, with
+// ErrCollecting, while the folder of one is being removed.
 func (s *Service) Adopt(ctx context.Context, team uuid.UUID, found []Conversation) (adopted int, err error) {
 	err = s.db.InTx(ctx, func(tx *postgres.Tx) error {
 		if err := mustExist(ctx, tx, team); err != nil {
@@ -62,9 +103,13 @@ func (s *Service) adopt(ctx context.Context, tx *postgres.Tx, team uuid.UUID, fo
 		if err != nil {
 			return 0, fmt.Errorf("adopt conversation: %w", err)
 		}
-		if added {
-			adopted++
+		if !added {
+			continue
 		}
+		if err := keepClear(ctx, tx, c, s.now()); err != nil {
+			return 0, err
+		}
+		adopted++
 	}
 	return adopted, nil
 }

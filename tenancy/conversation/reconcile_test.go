@@ -1,6 +1,7 @@
 package conversation_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -26,15 +27,21 @@ func TestAReservationIsOverdueOnlyAfterItsLease(t *testing.T) {
 
 	overdue := func(limit int, want ...uuid.UUID) {
 		t.Helper()
-		list, err := s.Overdue(t.Context(), limit)
+		claims, err := s.ClaimOverdue(t.Context(), limit)
 		w.must(err)
-		if len(list) != len(want) {
-			t.Fatalf("%d are overdue, want %d", len(list), len(want))
-		}
-		for i, c := range list {
-			if c.ID != want[i] || c.State != access.StateReserved || c.Team != w.ours {
-				t.Errorf("%d: %+v, want %s", i, c, want[i])
+		got := map[uuid.UUID]bool{}
+		for _, c := range claims {
+			if got[c.ID] = true; c.State != access.StateReserved || c.Team != w.ours {
+				t.Errorf("claimed %+v", c)
 			}
+		}
+		for _, id := range want {
+			if !got[id] || len(got) != len(want) {
+				t.Fatalf("claimed %v, want %v", got, want)
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("claimed %v, want %v", got, want)
 		}
 	}
 	overdue(10)
@@ -42,13 +49,118 @@ func TestAReservationIsOverdueOnlyAfterItsLease(t *testing.T) {
 	overdue(10)
 	now = noon.Add(time.Minute + time.Second)
 	overdue(10, early)
+	overdue(10) // it is claimed
 	now = noon.Add(time.Hour)
-	overdue(10, early, late)
-	overdue(1, early)
+	overdue(1, late) // whose lease ran out before the claim
+	overdue(10, early)
+	now = now.Add(time.Minute + time.Second)
+	overdue(10, early, late) // nobody said what became of them
 	w.must(s.Fail(t.Context(), early))
+	now = now.Add(2 * time.Minute)
 	overdue(10, late)
 	w.must(s.Reserve(t.Context(), Conversation{ID: early, Team: w.ours})) // a new lease
-	overdue(10, late)
+	overdue(10)
+}
+
+func TestAClaimOnAReservationIsEndedOnceByWhoHoldsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := noon
+	s := New(w.db, Options{Lease: time.Minute, Now: func() time.Time { return now }})
+	claim := func() Overdue {
+		t.Helper()
+		claims, err := s.ClaimOverdue(t.Context(), 10)
+		w.must(err)
+		if len(claims) != 1 {
+			t.Fatalf("%d are claimed, want 1", len(claims))
+		}
+		return claims[0]
+	}
+	settle := func(o Overdue, made, want bool) {
+		t.Helper()
+		if settled, err := s.Settle(t.Context(), o, made, "told"); settled != want || err != nil {
+			t.Errorf("settled %v (%v), want %v", settled, err, want)
+		}
+	}
+	id := uuid.New()
+	w.must(s.Reserve(t.Context(), Conversation{ID: id, Team: w.ours}))
+	now = now.Add(2 * time.Minute)
+	lost := claim()
+	now = now.Add(2 * time.Minute)
+	held := claim()
+	settle(lost, false, false)
+	w.wantState(s, id, access.StateReserved)
+	settle(held, false, true)
+	w.wantState(s, id, access.StateFailed)
+	settle(held, true, false)
+
+	now = now.Add(time.Second)
+	w.must(s.Reserve(t.Context(), Conversation{ID: id, Team: w.ours})) // while it is made again, the old claims count for nothing
+	settle(lost, false, false)
+	settle(held, false, false)
+	w.wantState(s, id, access.StateReserved)
+	now = now.Add(2 * time.Minute)
+	settle(claim(), true, true)
+	w.wantState(s, id, access.StateLive)
+	if c, err := s.Get(t.Context(), id); err != nil || c.Title != "told" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestAClaimOnReservationsWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := noon
+	s := New(w.db, Options{Lease: time.Minute, Now: func() time.Time { return now }})
+	held, free := uuid.New(), uuid.New()
+	for _, id := range []uuid.UUID{held, free} {
+		w.must(s.Reserve(t.Context(), Conversation{ID: id, Team: w.ours}))
+	}
+	now = noon.Add(time.Hour)
+	other, err := w.db.BeginTxx(t.Context(), nil)
+	w.must(err)
+	defer func() { _ = other.Rollback() }()
+	if _, err := other.ExecContext(t.Context(), `SELECT 1 FROM conversations WHERE id = $1 FOR UPDATE`, held); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	claims, err := s.ClaimOverdue(ctx, 10)
+	if err != nil || len(claims) != 1 || claims[0].ID != free {
+		t.Errorf("claimed %v, %v, want the free one", claims, err)
+	}
+}
+
+func TestAFolderThatIsTooLongIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	long := "/ws/"
+	for len(long) < 4000 {
+		long += uuid.NewString() // which nothing can compress
+	}
+	w.wantStatus(w.Reserve(t.Context(), Conversation{ID: uuid.New(), Team: w.ours, WorkingDir: long}), http.StatusUnprocessableEntity)
+	w.must(w.Reserve(t.Context(), Conversation{ID: uuid.New(), Team: w.ours, WorkingDir: long[:2000], Roots: []string{long[:1999], long}}))
+	if n, err := w.Adopt(t.Context(), w.ours, []Conversation{{ID: uuid.New(), WorkingDir: long}}); n != 1 || err != nil {
+		t.Errorf("adopted %d, %v", n, err)
+	}
+}
+
+func TestNothingIsAdoptedIntoAFolderThatIsBeingRemoved(t *testing.T) {
+	t.Parallel()
+	c := newCare(t)
+	c.dead("/ws/a/b")
+	c.now = noon.Add(time.Hour)
+	claimed := c.claims(1)
+	found := []Conversation{{ID: uuid.New(), WorkingDir: "/ws/free"}, {ID: uuid.New(), WorkingDir: "/ws/a/b"}}
+	n, err := c.Adopt(t.Context(), c.theirs, found)
+	c.want(err, ErrCollecting)
+	if n != 0 {
+		t.Errorf("adopted %d", n)
+	}
+	c.must(c.Collected(t.Context(), claimed[0]))
+	if n, err := c.Adopt(t.Context(), c.theirs, found); n != 2 || err != nil {
+		t.Errorf("adopted %d, %v", n, err)
+	}
 }
 
 func TestAdoptTakesOnlyWhatIsNobodys(t *testing.T) {

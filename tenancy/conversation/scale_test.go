@@ -24,6 +24,7 @@ func TestAHundredThousandConversations(t *testing.T) {
 	teams := dbtest.Crowd(t, plain)
 	t.Run("take little memory in the ownership map", func(t *testing.T) { theMapStaysSmall(t, plain, teams[0]) })
 	t.Run("do not make a question dearer than its answer", func(t *testing.T) { questionsCostWhatTheyHold(t, url, plain, teams) })
+	t.Run("nor with a worktree each", func(t *testing.T) { foldersAreFoundByIndexes(t, url, plain, teams) })
 }
 
 // questionsCostWhatTheyHold counts statements, and the pages that Postgres looks at for them: they do not depend on how busy a

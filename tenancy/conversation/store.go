@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,7 +13,16 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
+
+// maxFolder bounds a folder, in bytes: what is longer fits into no index, and is no folder that anybody works in.
+const maxFolder = 2000
+
+var errLongFolder = problem.Fields(problem.Field{
+	Type: "string_too_long", Loc: []any{"body", "workspace", "working_dir"},
+	Msg: fmt.Sprintf("The path of a working directory may have at most %d bytes.", maxFolder),
+})
 
 // maxTitle bounds a title, in characters: the upstream has no bound of its own.
 const maxTitle = 500
@@ -106,12 +116,16 @@ func cleanTitle(title string) string {
 	return title
 }
 
-// cleanFolder is a folder in the one form that is compared. What is no absolute path becomes empty, and contains nothing.
+// cleanFolder is a folder in the one form that is compared. What is no absolute path, or too long a one, becomes empty, and
+// contains nothing.
 func cleanFolder(folder string) string {
 	if !path.IsAbs(folder) || strings.ContainsRune(folder, 0) {
 		return ""
 	}
-	return path.Clean(strings.ToValidUTF8(folder, "�"))
+	if folder = path.Clean(strings.ToValidUTF8(folder, "�")); len(folder) > maxFolder {
+		return ""
+	}
+	return folder
 }
 
 // cleanFolders is never nil, which Postgres would take for NULL.

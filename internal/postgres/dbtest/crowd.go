@@ -22,13 +22,17 @@ func Crowd(t testing.TB, db *postgres.DB) (teams []uuid.UUID) {
 		INSERT INTO teams (id, name)
 		SELECT md5('team ' || n)::uuid, 'Team ' || n
 		  FROM generate_series(1, $1) AS n`, CrowdTeams)
-	fill(t, db, `
-		INSERT INTO conversations (id, team_id, state, title, working_dir, created_at, updated_at)
-		SELECT md5('conversation ' || n)::uuid, team, 'live', 'Conversation ' || n,
-		       '/srv/ws/teams/' || team || '/conversations/' || md5('conversation ' || n)::uuid,
-		       now() - n * interval '1 minute', now() - (n * 7919 % 100003) * interval '1 minute'
-		  FROM (SELECT n, md5('team ' || CASE WHEN n % 2 = 0 THEN 1 ELSE 2 + n / 2 % ($2::integer - 1) END)::uuid AS team
-		          FROM generate_series(1, $1) AS n) AS numbered`, CrowdConversations, CrowdTeams)
+	const parts = 10 // each of which is soon done on any machine
+	for part := range parts {
+		fill(t, db, `
+			INSERT INTO conversations (id, team_id, state, title, working_dir, created_at, updated_at)
+			SELECT md5('conversation ' || n)::uuid, team, 'live', 'Conversation ' || n,
+			       '/srv/ws/teams/' || team || '/conversations/' || md5('conversation ' || n)::uuid,
+			       now() - n * interval '1 minute', now() - (n * 7919 % 100003) * interval '1 minute'
+			  FROM (SELECT n, md5('team ' || CASE WHEN n % 2 = 0 THEN 1 ELSE 2 + n / 2 % ($3::integer - 1) END)::uuid AS team
+			          FROM generate_series($1::integer, $2::integer) AS n) AS numbered`,
+			part*CrowdConversations/parts+1, (part+1)*CrowdConversations/parts, CrowdTeams)
+	}
 	fill(t, db, `VACUUM ANALYZE teams, conversations`)
 	if err := db.SelectContext(t.Context(), &teams, `
 		SELECT md5('team ' || n)::uuid
