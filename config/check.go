@@ -20,11 +20,13 @@ const (
 // check looks at what the values mean together. What the purpose does not need may be missing.
 func (c *Config) check(purpose Purpose, problems *Problems) {
 	c.checkListen(problems)
+	c.checkContent(problems)
 	c.checkStorage(problems)
 	c.checkSecrets(purpose, problems)
 	c.checkUpstream(purpose, problems)
 	c.checkOperator(problems)
 	c.checkEgress()
+	c.checkLimits()
 	if purpose == ForServe {
 		c.checkFrontend(problems)
 	}
@@ -160,5 +162,28 @@ func (c *Config) checkEgress() {
 		if network.Bits() == 0 {
 			c.notice("EGRESS_ALLOW holds %s: users may make the upstream call anything, the cloud's metadata included.", network)
 		}
+	}
+}
+
+// servedSubscribers is how many WebSockets to one conversation the agent-server serves, less those that it keeps for itself.
+const servedSubscribers = 47
+
+// checkLimits remarks on limits that protect less than they seem to.
+func (c *Config) checkLimits() {
+	for _, pair := range []struct {
+		one, all string
+		of, in   int
+	}{
+		{"LIMIT_REQUESTS_PER_USER", "LIMIT_REQUESTS_PER_TEAM", c.LimitRequestsPerUser, c.LimitRequestsPerTeam},
+		{"LIMIT_SOCKETS_PER_USER", "LIMIT_SOCKETS_PER_TEAM", c.LimitSocketsPerUser, c.LimitSocketsPerTeam},
+		{"LIMIT_SUBSCRIBERS_PER_USER", "LIMIT_SUBSCRIBERS_PER_CONVERSATION", c.LimitSubscribersPerUser, c.LimitSubscribersPerConversation},
+	} {
+		if pair.in != 0 && (pair.of == 0 || pair.of > pair.in) && !c.invalid[pair.one] && !c.invalid[pair.all] {
+			c.notice("%s allows more than %s, so that one person can take all of it.", pair.one, pair.all)
+		}
+	}
+	const of = "LIMIT_SUBSCRIBERS_PER_CONVERSATION"
+	if most := c.LimitSubscribersPerConversation; !c.invalid[of] && (most == 0 || most > servedSubscribers) {
+		c.notice("%s allows more than the agent-server serves (some %d): who comes after them is refused by it.", of, servedSubscribers)
 	}
 }

@@ -42,9 +42,15 @@ type Config struct {
 	Host string
 	// Port is the port to listen on; 0 takes any free one.
 	Port int
+	// AdminListen is where operators are told what is not for everybody: host:port, or the absolute path of a Unix socket. Empty:
+	// nowhere.
+	AdminListen string
 	// PublicURL is the origin that browsers see, without a slash at its end. It decides whether cookies are Secure and which
 	// Origin is ours. Empty only when Port is 0 and nobody set it.
 	PublicURL string
+	// ContentURL is the origin that serves files of workspaces and nothing else, without a slash at its end; empty for none. It has
+	// PublicURL's scheme and, but for its port at least, another host.
+	ContentURL string
 	// DataDir holds what is kept on disk: the embedded database and the generated JWT secret. Always absolute.
 	DataDir string
 
@@ -109,6 +115,26 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// EgressAllow are networks that URLs given by users may reach beyond the public ones.
 	EgressAllow []netip.Prefix
+
+	// LimitRequestsPerUser is how many requests of one user are answered at a time. Like all limits it counts on one replica, and
+	// 0 is none.
+	LimitRequestsPerUser int
+	// LimitRequestsPerTeam is the same for all users of a team together.
+	LimitRequestsPerTeam int
+	// LimitUploadsPerUser is how many of a user's requests may carry a long body at a time.
+	LimitUploadsPerUser int
+	// LimitSocketsPerUser is how many WebSockets a user may have open.
+	LimitSocketsPerUser int
+	// LimitSocketsPerTeam is the same for all users of a team together.
+	LimitSocketsPerTeam int
+	// LimitStartsPerTeam is how many conversations of a team may be starting at a time.
+	LimitStartsPerTeam int
+	// LimitStartsPerMinute is how many conversations a team may start within a minute.
+	LimitStartsPerMinute int
+	// LimitSubscribersPerUser is how many WebSockets to one conversation a user may have open.
+	LimitSubscribersPerUser int
+	// LimitSubscribersPerConversation is the same for all users together.
+	LimitSubscribersPerConversation int
 
 	// OperatorLLMModel is the model that everybody may use; empty for none.
 	OperatorLLMModel string

@@ -257,3 +257,41 @@ func TestTheDescriptionIsAsInTheGoldenFile(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestTheAdminListenerIsOffUnlessAnAddressOrASocketIsNamed(t *testing.T) {
+	t.Parallel()
+	if c := mustLoad(t, good()...); c.AdminListen != "" {
+		t.Errorf("it is on by default: %q", c.AdminListen)
+	}
+	for _, address := range []string{"127.0.0.1:9091", "[::1]:0", "localhost:9091", "0.0.0.0:9091", "/run/openhands-saas/admin.sock"} {
+		if c := mustLoad(t, good("ADMIN_LISTEN="+address)...); c.AdminListen != address {
+			t.Errorf("%s became %q", address, c.AdminListen)
+		}
+	}
+}
+
+func TestLimitsHaveDefaultsAndZeroIsNone(t *testing.T) {
+	t.Parallel()
+	c := mustLoad(t, good("LIMIT_STARTS_PER_MINUTE=0")...)
+	got := []int{c.LimitRequestsPerUser, c.LimitRequestsPerTeam, c.LimitUploadsPerUser, c.LimitSocketsPerUser, c.LimitSocketsPerTeam,
+		c.LimitStartsPerTeam, c.LimitStartsPerMinute, c.LimitSubscribersPerUser, c.LimitSubscribersPerConversation}
+	if want := []int{64, 256, 8, 32, 128, 10, 0, 16, 40}; !slices.Equal(got, want) || len(c.Notices) != 0 {
+		t.Errorf("got %v, want %v; %q", got, want, c.Notices)
+	}
+}
+
+func TestLimitsThatProtectLessThanTheySeemAreRemarkedOn(t *testing.T) {
+	t.Parallel()
+	for environ, want := range map[string]string{
+		"LIMIT_REQUESTS_PER_USER=300":           "more than LIMIT_REQUESTS_PER_TEAM",
+		"LIMIT_SOCKETS_PER_USER=0":              "more than LIMIT_SOCKETS_PER_TEAM",
+		"LIMIT_SUBSCRIBERS_PER_USER=41":         "more than LIMIT_SUBSCRIBERS_PER_CONVERSATION",
+		"LIMIT_SUBSCRIBERS_PER_CONVERSATION=48": "more than the agent-server serves",
+		"LIMIT_SUBSCRIBERS_PER_CONVERSATION=0":  "more than the agent-server serves",
+		"LIMIT_REQUEST_PER_USER=5":              "did you mean LIMIT_REQUESTS_PER_USER?",
+	} {
+		if c := mustLoad(t, good(environ)...); len(c.Notices) != 1 || !strings.Contains(c.Notices[0], want) {
+			t.Errorf("%s: %q, want %q", environ, c.Notices, want)
+		}
+	}
+}

@@ -16,9 +16,7 @@ type later struct {
 func laters() []later {
 	off := []string{"off", "false", "no", "0"}
 	return []later{
-		{name: "ADMIN_LISTEN"},
 		{name: "ALLOWED_EMAIL_DOMAINS"},
-		{name: "CONTENT_URL"},
 		{name: "GITHUB_CLIENT_ID"},
 		{name: "GITHUB_CLIENT_SECRET", secret: true},
 		{name: "MAIL_FROM"},
@@ -139,6 +137,6 @@ func distance(a, b string) int {
 // ours are prefixes that make a misspelt name of the environment worth a remark.
 func ours(name string) bool {
 	return slices.ContainsFunc([]string{"DB_", "DATABASE_", "UPSTREAM_", "OPERATOR_LLM_", "JWT_", "SESSION_", "ANONYMOUS_", "EGRESS_",
-		"TRUSTED_", "FRONTEND_", "STORAGE_", "FILE_STORE", "PUBLIC_", "DATA_DIR", "REGISTRATION", "SERVE_"},
+		"TRUSTED_", "ADMIN_", "LIMIT_", "FRONTEND_", "STORAGE_", "FILE_STORE", "PUBLIC_", "CONTENT_", "DATA_DIR", "REGISTRATION", "SERVE_"},
 		func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -12,6 +12,9 @@ type option struct {
 
 const day = 24 * time.Hour
 
+// maxLimit bounds the limits of fair shares: whoever writes more means 0.
+const maxLimit = 100_000
+
 // options is every name of this version, in the order in which they are shown. A slice by function, so that nobody can
 // change it.
 func options() []option {
@@ -20,8 +23,12 @@ func options() []option {
 			func(c *Config) value { return textValue{&c.Host} }},
 		{"PORT", "3001", "port to listen on",
 			func(c *Config) value { return numberValue{&c.Port, 0, 65535} }},
+		{"ADMIN_LISTEN", "", "where operators are told details: an address such as 127.0.0.1:9091, or the path of a Unix socket",
+			func(c *Config) value { return listenValue{&c.AdminListen} }},
 		{"PUBLIC_URL", "", "origin that browsers see, such as https://example.com",
 			func(c *Config) value { return originValue{&c.PublicURL} }},
+		{"CONTENT_URL", "", "a second origin that leads here, for pages that agents wrote, such as https://content.example.com",
+			func(c *Config) value { return originValue{&c.ContentURL} }},
 		{"DATA_DIR", "data", "folder for what is kept on disk",
 			func(c *Config) value { return textValue{&c.DataDir} }},
 
@@ -98,6 +105,25 @@ func options() []option {
 			func(c *Config) value { return networksValue{to: &c.TrustedProxies} }},
 		{"EGRESS_ALLOW", "", "networks that URLs given by users may reach beyond the public ones",
 			func(c *Config) value { return networksValue{to: &c.EgressAllow, wide: true} }},
+
+		{"LIMIT_REQUESTS_PER_USER", "64", "requests of one user that are answered at a time; 0 for no limit, here and below",
+			func(c *Config) value { return numberValue{&c.LimitRequestsPerUser, 0, maxLimit} }},
+		{"LIMIT_REQUESTS_PER_TEAM", "256", "the same for all users of a team together",
+			func(c *Config) value { return numberValue{&c.LimitRequestsPerTeam, 0, maxLimit} }},
+		{"LIMIT_UPLOADS_PER_USER", "8", "uploads of one user at a time",
+			func(c *Config) value { return numberValue{&c.LimitUploadsPerUser, 0, maxLimit} }},
+		{"LIMIT_SOCKETS_PER_USER", "32", "open WebSockets of one user",
+			func(c *Config) value { return numberValue{&c.LimitSocketsPerUser, 0, maxLimit} }},
+		{"LIMIT_SOCKETS_PER_TEAM", "128", "the same for all users of a team together",
+			func(c *Config) value { return numberValue{&c.LimitSocketsPerTeam, 0, maxLimit} }},
+		{"LIMIT_STARTS_PER_TEAM", "10", "conversations of one team that are starting at a time",
+			func(c *Config) value { return numberValue{&c.LimitStartsPerTeam, 0, maxLimit} }},
+		{"LIMIT_STARTS_PER_MINUTE", "60", "conversations that one team starts within a minute",
+			func(c *Config) value { return numberValue{&c.LimitStartsPerMinute, 0, maxLimit} }},
+		{"LIMIT_SUBSCRIBERS_PER_USER", "16", "open WebSockets of one user to one conversation",
+			func(c *Config) value { return numberValue{&c.LimitSubscribersPerUser, 0, maxLimit} }},
+		{"LIMIT_SUBSCRIBERS_PER_CONVERSATION", "40", "the same for all users together; the agent-server serves some 47",
+			func(c *Config) value { return numberValue{&c.LimitSubscribersPerConversation, 0, maxLimit} }},
 
 		{"OPERATOR_LLM_MODEL", "", "a model for everybody, such as openai/gpt-5.6",
 			func(c *Config) value { return textValue{&c.OperatorLLMModel} }},

@@ -12,12 +12,26 @@ func TestBadValuesAreRefusedWithWhatToDo(t *testing.T) {
 		{"PORT=70000", "PORT", "0 to 65535"},
 		{"HOST=http://x", "HOST", "without port"},
 		{"HOST=1.2.3.4:80", "HOST", "without port"},
+		{"ADMIN_LISTEN=9091", "ADMIN_LISTEN", "127.0.0.1:9091"},
+		{"ADMIN_LISTEN=:9091", "ADMIN_LISTEN", "0.0.0.0:9091 for every interface"},
+		{"ADMIN_LISTEN=http://127.0.0.1:9091", "ADMIN_LISTEN", "127.0.0.1:9091"},
+		{"ADMIN_LISTEN=127.0.0.1:70000", "ADMIN_LISTEN", "0 to 65535"},
+		{"ADMIN_LISTEN=127.0.0.1:http", "ADMIN_LISTEN", "0 to 65535"},
+		{"ADMIN_LISTEN=run/admin.sock", "ADMIN_LISTEN", "absolute path"},
+		{"ADMIN_LISTEN=/run/../admin.sock", "ADMIN_LISTEN", "absolute path"},
+		{"ADMIN_LISTEN=/" + strings.Repeat("a", 103), "ADMIN_LISTEN", "at most 103"},
+		{"LIMIT_REQUESTS_PER_USER=-1", "LIMIT_REQUESTS_PER_USER", "0 to 100000"},
+		{"LIMIT_STARTS_PER_MINUTE=many", "LIMIT_STARTS_PER_MINUTE", "whole number"},
 		{"PUBLIC_URL=example.com", "PUBLIC_URL", "https://example.com"},
 		{"PUBLIC_URL=https://example.com/base", "PUBLIC_URL", "without a path"},
 		{"PUBLIC_URL=https://u:p@example.com", "PUBLIC_URL", "take user name"},
 		{"PUBLIC_URL=https://example.com?x=1", "PUBLIC_URL", "query"},
 		{"PUBLIC_URL=https://example.com:0", "PUBLIC_URL", "port"},
 		{"PUBLIC_URL=https://example.com:", "PUBLIC_URL", "port"},
+		{"CONTENT_URL=content.example.com", "CONTENT_URL", "https://example.com"},
+		{"CONTENT_URL=https://content.example.com/pages", "CONTENT_URL", "without a path"},
+		{"CONTENT_URL=https://u:p@content.example.com", "CONTENT_URL", "take user name"},
+		{"CONTENT_URL=ftp://content.example.com", "CONTENT_URL", "https://example.com"},
 		{"DB_CONNECTION=mysql", "DB_CONNECTION", "pgsql, embedded"},
 		{"DB_CONNECTION=pgsql", "DB_HOST", "set it"},
 		{"DB_PORT=5433", "DB_PORT", "embedded"},
@@ -81,9 +95,9 @@ func TestBadValuesAreRefusedWithWhatToDo(t *testing.T) {
 
 func TestNamesOfLaterVersionsAreRefusedUnlessTheyMeanOff(t *testing.T) {
 	t.Parallel()
-	for _, line := range []string{"CONTENT_URL=x", "PERMITTED_CORS_ORIGINS=x", "OIDC_ISSUER=x", "GITHUB_CLIENT_ID=x", "GITHUB_CLIENT_SECRET=x",
+	for _, line := range []string{"PERMITTED_CORS_ORIGINS=x", "OIDC_ISSUER=x", "GITHUB_CLIENT_ID=x", "GITHUB_CLIENT_SECRET=x",
 		"SMTP_URL=x", "SMTP_URL_FILE=/x", "MAIL_FROM=x", "VAULT_KEYSET=x", "VAULT_KEYSET_FILE=/x", "RATE_LIMITS=on", "REQUIRE_VERIFIED=on",
-		"PASSWORD_BLOCKLIST=on", "ALLOWED_EMAIL_DOMAINS=x", "ADMIN_LISTEN=:1", "FILE_STORE=s3"} {
+		"PASSWORD_BLOCKLIST=on", "ALLOWED_EMAIL_DOMAINS=x", "FILE_STORE=s3"} {
 		name, _, _ := strings.Cut(line, "=")
 		if got := problemsOf(t, errOf(load(t, good(line)...)))[name]; !strings.Contains(got, "not available in this version: remove it") {
 			t.Errorf("%s: %q", line, got)

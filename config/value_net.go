@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -53,6 +54,33 @@ func readNetwork(s string) (netip.Prefix, error) {
 	}
 	return prefix, nil
 }
+
+// listenValue is host:port, or the absolute path of a Unix socket.
+type listenValue struct{ to *string }
+
+// maxSocketPath is the longest path of a Unix socket that every system takes.
+const maxSocketPath = 103
+
+func (v listenValue) set(s string) error {
+	if strings.HasPrefix(s, "/") {
+		if !canonical(s) || len(s) > maxSocketPath {
+			return fmt.Errorf("write the absolute path of a Unix socket, without . and .. and doubled or trailing slashes, of at most %d characters", maxSocketPath)
+		}
+		*v.to = s
+		return nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" || strings.ContainsAny(host, "/ @") {
+		return errors.New("write an address with its port (127.0.0.1:9091; 0.0.0.0:9091 for every interface), or the absolute path of a Unix socket")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("write a port from 0 to 65535; 0 takes any free one")
+	}
+	*v.to = s
+	return nil
+}
+
+func (v listenValue) text() string { return *v.to }
 
 // originValue is a URL of scheme, host and port only.
 type originValue struct{ to *string }

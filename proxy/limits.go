@@ -20,7 +20,7 @@ type Limits struct {
 	SocketsByUser  int // open WebSockets, 32
 	SocketsByTeam  int // 128
 	StartsByTeam   int // operations of treatment Create that are being answered, 10
-	StartsByMinute int // those that begin within a minute, by team, 60
+	StartsByMinute int // those of them that were accepted within a minute, by team, 60
 
 	// The upstream serves some 47 sockets of a conversation, and whoever has them all keeps everybody else out.
 	SubscribersByUser         int // WebSockets of one user to one conversation, 16
@@ -93,8 +93,12 @@ func (x *Exchange) share() error {
 	if err := x.shares.take(f.startsByTeam, team); err != nil {
 		return err
 	}
-	return f.starts.begin(x.Team())
+	return f.starts.open(x.Team())
 }
+
+// Begin counts a start, once it is known that the upstream will be asked for it: what is refused before costs the team none of
+// its starts. Every operation of treatment Create must call it.
+func (x *Exchange) Begin() error { return x.engine.fair.starts.begin(x.Team()) }
 
 // shareSocket takes the places that a socket needs.
 func (x *Exchange) shareSocket() error {

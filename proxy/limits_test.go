@@ -51,8 +51,19 @@ func creating(limits proxy.Limits) func(*proxy.Config) {
 	return func(c *proxy.Config) {
 		c.Limits = limits
 		c.Operations = append(c.Operations, proxy.Operation{Method: "POST", Path: "/api/conversations", Permission: access.ConversationCreate,
-			Treatment: proxy.Create, Handle: func(x *proxy.Exchange) error { return x.Forward(proxy.Outgoing{}) }})
+			Treatment: proxy.Create, Handle: start})
 	}
+}
+
+// start counts what is not refused for its body.
+func start(x *proxy.Exchange) error {
+	if _, err := x.ReadJSON(); err != nil {
+		return err
+	}
+	if err := x.Begin(); err != nil {
+		return err
+	}
+	return x.Forward(proxy.Outgoing{Body: []byte("{}")})
 }
 
 // hold has n requests wait in the upstream. They must all be let in.
@@ -169,6 +180,18 @@ func TestStartsOfConversationsAreBoundedWithinAMinuteForEachTeam(t *testing.T) {
 	clock.Add(10)
 	has(t, start("dev"), 200, "")
 	has(t, s.ask(t, "POST", "/api/conversations", "viewer", body("{}")), 403, "role in this team")
+}
+
+func TestRefusedBodiesCostNoStarts(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, nil, creating(proxy.Limits{StartsByMinute: 2}))
+	for range 10 {
+		has(t, s.ask(t, "POST", "/api/conversations", "dev", body("[]")), 422, "")
+	}
+	for range 2 {
+		has(t, s.ask(t, "POST", "/api/conversations", "dev", body("{}")), 200, "")
+	}
+	limited(t, s.ask(t, "POST", "/api/conversations", "dev", body("[]")), "within a minute") // before the body is read
 }
 
 func TestTeamsThatRestAreForgotten(t *testing.T) {

@@ -116,8 +116,13 @@ type pace struct {
 // maxPaced is the number of teams at which those that rest are forgotten.
 const maxPaced = 1024
 
+// open refuses what begin would refuse, and counts nothing.
+func (p *pace) open(team uuid.UUID) error { return p.judge(team, false) }
+
 // begin counts a beginning, or refuses it and says when the next may be.
-func (p *pace) begin(team uuid.UUID) error {
+func (p *pace) begin(team uuid.UUID) error { return p.judge(team, true) }
+
+func (p *pace) judge(team uuid.UUID, begins bool) error {
 	if p.most < 0 {
 		return nil
 	}
@@ -129,7 +134,9 @@ func (p *pace) begin(team uuid.UUID) error {
 	if len(begun) >= p.most {
 		return p.refusal(begun, now)
 	}
-	p.begun[team] = append(begun, now)
+	if begins {
+		p.begun[team] = append(begun, now)
+	}
 	return nil
 }
 
@@ -142,10 +149,12 @@ func (p *pace) refusal(begun []time.Time, now time.Time) error {
 	return e
 }
 
-// recent drops what is too long ago.
+// recent drops what is too long ago, and teams that rest.
 func (p *pace) recent(team uuid.UUID, now time.Time) []time.Time {
 	begun := slices.DeleteFunc(p.begun[team], func(t time.Time) bool { return now.Sub(t) >= p.within })
-	p.begun[team] = begun
+	if p.begun[team] = begun; len(begun) == 0 {
+		delete(p.begun, team)
+	}
 	return begun
 }
 
@@ -155,8 +164,6 @@ func (p *pace) tidy(now time.Time) {
 		return
 	}
 	for team := range p.begun {
-		if len(p.recent(team, now)) == 0 {
-			delete(p.begun, team)
-		}
+		p.recent(team, now)
 	}
 }

@@ -85,6 +85,9 @@ func installationOf(cfg *config.Config, problems config.Problems) doctor.Config 
 	if sound(problems, "PUBLIC_URL", "PORT", "TRUSTED_PROXIES") {
 		c.Public = &doctor.Public{URL: cfg.PublicURL, PublicURL: cfg.PublicURL, Proxies: len(cfg.TrustedProxies) > 0}
 	}
+	if sound(problems, "ADMIN_LISTEN") {
+		c.Admin = &doctor.Admin{Listen: cfg.AdminListen}
+	}
 	return c
 }
 

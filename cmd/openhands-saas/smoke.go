@@ -17,8 +17,9 @@ func smokeCommand() *cobra.Command {
 		Use:   "smoke",
 		Short: "Walk a running server as its users would, and print each step",
 		Long: "Walk a running server as its users would, and print each step: two people sign in, one holds a conversation, the other tries to read it, both sign out.\n\n" +
+			"The conversation is deleted at the end, also when a step fails.\n\n" +
 			"With --email, --password-file, --other-email and --other-password-file they are accounts that exist, and nothing stays behind. " +
-			"Without, two are registered, for which registration must be open; those two stay, because accounts cannot be deleted yet.",
+			"Without, two are registered, for which registration must be open; those two STAY BEHIND at every run, because accounts cannot be deleted yet: their addresses are printed.",
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()

@@ -45,6 +45,7 @@ type App struct {
 	log      *slog.Logger
 	out      io.Writer
 	listener net.Listener
+	admin    *admin // nil: there is none
 	database *database
 	secret   config.Secret // signs tokens; tools have none
 	auth     *auth.Service
@@ -55,17 +56,18 @@ type App struct {
 	dialect  *agentserver.Dialect
 	engine   *proxy.Engine
 	server   *http.Server
+	upstream *upstreamWatch
 	jobs     sync.WaitGroup
 	inFlight atomic.Int64 // requests that are being answered
 
 	bodyTimeout, grace, wait time.Duration
 }
 
-// New takes the port, opens the database and joins the services. Its errors say what to do; after an error nothing is left
+// New takes the ports, opens the database and joins the services. Its errors say what to do; after an error nothing is left
 // running.
 func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
 	a := &App{
-		cfg: cfg, log: cmp.Or(opts.Log, slog.Default()), out: opts.Out,
+		cfg: cfg, log: cmp.Or(opts.Log, slog.Default()), out: opts.Out, upstream: newUpstreamWatch(),
 		bodyTimeout: cmp.Or(opts.BodyTimeout, 30*time.Second),
 		grace:       cmp.Or(opts.ShutdownGrace, 10*time.Second),
 		wait:        cmp.Or(opts.DatabaseWait, databaseWait),
@@ -79,12 +81,15 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
 	return a, nil
 }
 
-// open takes the port first: the cheapest thing that can fail, and the one people meet most.
+// open takes the ports first: the cheapest thing that can fail, and the one people meet most.
 func (a *App) open(ctx context.Context) error {
 	var err error
 	address := net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port))
 	if a.listener, err = net.Listen("tcp", address); err != nil {
 		return fmt.Errorf("listen on %s: %w (is another program using the port? set PORT to a free one)", address, err)
+	}
+	if a.admin, err = openAdmin(a.cfg.AdminListen); err != nil {
+		return err
 	}
 	if a.database, err = openDatabase(ctx, a.cfg, a.wait, embedpg.Start, a.log); err != nil {
 		return err
@@ -104,11 +109,22 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.server = a.httpServer()
+	if a.admin != nil {
+		a.admin.server = a.adminServer()
+	}
 	return nil
 }
 
 // Addr is the address that is listened on, useful when the port was 0.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// AdminAddr is where operators are answered; nil when they are not.
+func (a *App) AdminAddr() net.Addr {
+	if a.admin == nil {
+		return nil
+	}
+	return a.admin.listener.Addr()
+}
 
 // Close gives everything back. It may be called more than once, and after a failed New.
 func (a *App) Close() error {
@@ -121,6 +137,7 @@ func (a *App) Close() error {
 	if a.server != nil {
 		errs = append(errs, a.server.Close())
 	}
+	errs = append(errs, a.admin.close())
 	if a.engine != nil {
 		a.engine.Close()
 	}

@@ -92,6 +92,7 @@ func (a *App) dialectConfig() agentserver.Config {
 		},
 		AnonymousFiles: a.cfg.StorageBackend == config.StorageFile,
 		FrontendDir:    frontend,
+		ContentOrigin:  a.cfg.ContentURL,
 		Head:           web.OverlayHead,
 		Log:            a.log,
 	}
@@ -113,6 +114,10 @@ func (a *App) newEngine() (*proxy.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	content, err := a.contentConfig()
+	if err != nil {
+		return nil, err
+	}
 	return proxy.New(proxy.Config{
 		Upstream:       upstream,
 		Key:            a.cfg.UpstreamAPIKey.Reveal(),
@@ -125,7 +130,9 @@ func (a *App) newEngine() (*proxy.Engine, error) {
 		Origins:        a.origins(),
 		TrustedProxies: a.cfg.TrustedProxies,
 		IdentityKey:    identity,
+		Content:        content,
 		Hidden:         a.recordHidden,
+		Limits:         a.limits(),
 		Log:            a.log,
 	})
 }

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/openhands-saas/openhands-saas/config"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -18,3 +20,15 @@ func (a *App) AdoptOnce(ctx context.Context) (bool, error) { return a.adoptOnce(
 
 // RecordHidden is what the engine tells of hidden access.
 func (a *App) RecordHidden(ctx context.Context, h proxy.Hidden) { a.recordHidden(ctx, h) }
+
+// Limits are what the engine is told of the configuration's.
+func Limits(cfg *config.Config) proxy.Limits { return (&App{cfg: cfg}).limits() }
+
+// AdminHandler is what operators are answered by, also before Run.
+func (a *App) AdminHandler() http.Handler { return a.adminHandler() }
+
+// LookAtUpstream is one run of the job that watches the upstream, as if it was later than it is.
+func (a *App) LookAtUpstream(ctx context.Context, later time.Duration) {
+	a.upstream.now = func() time.Time { return time.Now().Add(later) }
+	a.lookAtUpstream(ctx)
+}

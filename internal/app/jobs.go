@@ -40,12 +40,8 @@ func every(ctx context.Context, pause time.Duration, run func(context.Context)) 
 
 // reconcile settles reservations whose create was cut off, by asking the upstream what became of them.
 func (a *App) reconcile(ctx context.Context) {
-	settled, err := a.dialect.Reconcile(ctx)
-	if err != nil && ctx.Err() == nil {
-		a.log.Warn("reservations could not be settled; the next run tries again", "error", err)
-	}
-	if settled > 0 {
-		a.log.Info("reservations settled with the upstream", "count", settled)
+	if _, err := a.dialect.Reconcile(ctx); err != nil && ctx.Err() == nil {
+		a.log.Warn("reservations could not be settled; a later run tries again", "error", err)
 	}
 }
 

@@ -30,12 +30,14 @@ func (a *App) httpServer() *http.Server {
 func (a *App) Run(ctx context.Context) error {
 	jobs, stop := context.WithCancel(ctx)
 	defer a.jobs.Wait()
+	defer func() { _ = a.admin.close() }() // last, so that operators can watch the stop
 	defer stop()
 	a.startJobs(jobs)
 	if err := a.announce(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
+	a.startAdmin(failed)
 	go func() { failed <- a.server.Serve(listener{a.listener}) }()
 	select {
 	case err := <-failed:

@@ -25,6 +25,7 @@ type Config struct {
 	Frontend *Frontend
 	Model    *Model
 	Public   *Public
+	Admin    *Admin
 
 	Secrets  []string         // never shown, wherever they might turn up
 	Patience time.Duration    // for one answer; 10 s by default
@@ -93,6 +94,7 @@ func Examine(ctx context.Context, c Config, report func(Finding)) {
 	e.frontend()
 	e.model()
 	e.public(ctx)
+	e.admin(ctx)
 }
 
 // examiner is one examination.

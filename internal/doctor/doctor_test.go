@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -59,7 +60,7 @@ func TestWhatIsUnsoundIsLeftOutWithAWord(t *testing.T) {
 	if f := finding(t, found, "configuration"); f.State != doctor.Problem || f.Text != "UPSTREAM_URL: set it" {
 		t.Errorf("%+v", f)
 	}
-	for _, check := range []string{"database", "upstream", "UI", "model", "address"} {
+	for _, check := range []string{"database", "upstream", "UI", "model", "address", "admin listener"} {
 		if f := finding(t, found, check); f.State != doctor.Skipped || !strings.Contains(f.Text, "correct those first") {
 			t.Errorf("%+v", f)
 		}
@@ -77,14 +78,14 @@ func TestWhatStandsBehindAFaultIsSaidToBeLeftOut(t *testing.T) {
 	w.upstream.Close()
 	w.saas.Close()
 	found := examine(t, c)
-	for _, check := range []string{"migrations, notifications, clock", "upstream's version, operations, key, workspace root", "readiness, WebSocket, cookie, paths, transport"} {
+	for _, check := range []string{"migrations, notifications, clock", "upstream's version, operations, key, WebSocket, workspace root", "readiness, WebSocket, cookie, paths, transport"} {
 		if f := finding(t, found, check); f.State != doctor.Skipped {
 			t.Errorf("%+v", f)
 		}
 	}
 	other := newWorld(t, nil).installation(t)
 	other.Upstream.Key = modelKey
-	if f := finding(t, examine(t, other), "workspace root"); f.State != doctor.Skipped {
+	if f := finding(t, examine(t, other), "upstream's WebSocket, workspace root"); f.State != doctor.Skipped {
 		t.Errorf("%+v", f)
 	}
 }
@@ -203,6 +204,10 @@ func TestEveryFaultOfTheUpstreamSaysWhatToDo(t *testing.T) {
 		{"another key", nil, func(_ *world, c *doctor.Config) { c.Upstream.Key = modelKey }, "upstream's key", doctor.Problem, "refuses UPSTREAM_API_KEY (401)", "session_api_keys"},
 		{"no key at all", at("GET /api/conversations/count", body("0")), nil, "upstream's key", doctor.Problem, "asks for none", "session_api_keys"},
 		{"a failing upstream", at("GET /api/conversations/count", status(500)), nil, "upstream's key", doctor.Problem, "500", "log"},
+		{"upgrades that do not reach it", at("GET /sockets/", status(403)), nil, "upstream's WebSocket", doctor.Problem, "does not come through (it is answered by 403)", "between"},
+		{"frames that do not reach it", at("GET /sockets/", closing(0)), nil, "upstream's WebSocket", doctor.Problem, "no frame", "between"},
+		{"a socket that wants another key", at("GET /sockets/", closing(4001)), nil, "upstream's WebSocket", doctor.Problem, "refuses UPSTREAM_API_KEY", "between"},
+		{"a socket that is closed for another reason", at("GET /sockets/", closing(1013)), nil, "upstream's WebSocket", doctor.Note, "1013 instead of 4004", "log"},
 		{"no such root", at("GET /api/file/search_subdirs", status(404)), nil, "workspace root", doctor.Problem, "/srv/ws does not exist", "UPSTREAM_WORKSPACE_ROOT"},
 		{"a root that is a file", at("GET /api/file/search_subdirs", status(400)), nil, "workspace root", doctor.Problem, "/srv/ws is no folder", "UPSTREAM_WORKSPACE_ROOT"},
 		{"a root that may not be read", at("GET /api/file/search_subdirs", status(403)), nil, "workspace root", doctor.Problem, "may not read /srv/ws", "UPSTREAM_WORKSPACE_ROOT"},
@@ -257,8 +262,19 @@ func TestEveryFaultOfTheUISaysWhatToDo(t *testing.T) {
 		{"an empty folder", nil, frontend(), "UI", doctor.Problem, "cannot be read", "FRONTEND_DIR"},
 		{"half a build", nil, frontend("index.html", `<head><script src="/assets/a.js"></script>`), "UI", doctor.Problem, "assets/a.js", "FRONTEND_DIR"},
 		{"another page", nil, frontend("index.html", "<p>hello"), "UI", doctor.Problem, "names no script", "FRONTEND_DIR"},
+		{"a build without its editor", nil, frontend(
+			"index.html", `<head><script src="/assets/a.js"></script>`, "assets/a.js", "",
+			"assets/b.js", "vs:`https://cdn.jsdelivr.net/npm/monaco-editor@9.8.7/min/vs`",
+		), "UI", doctor.Note, "shows no text", "monaco-editor@9.8.7/min/vs below FRONTEND_DIR"},
 	} {
 		t.Run(f.name, f.run)
+	}
+	var whole doctor.Config
+	whole.Frontend = &doctor.Frontend{}
+	frontend("index.html", `<head><script src="/assets/a.js"></script>`, "assets/a.js", "vs:`https://cdn.jsdelivr.net/npm/monaco-editor@9.8.7/min/vs`",
+		"monaco-editor@9.8.7/min/vs/loader.js", "")(nil, &whole)
+	if f := finding(t, examine(t, whole), "UI"); f.State != doctor.OK {
+		t.Errorf("with its editor: %+v", f)
 	}
 	if f := finding(t, examine(t, doctor.Config{Frontend: &doctor.Frontend{}}), "UI"); f.State != doctor.OK {
 		t.Errorf("none is served on purpose: %+v", f)
@@ -303,6 +319,36 @@ func TestEveryFaultOnTheWayOfPeopleSaysWhatToDo(t *testing.T) {
 		{"paths that are rewritten", at("GET /api/%73ettings", status(401)), nil, "paths", doctor.Note, "rewrites", "proxy_pass"},
 	} {
 		t.Run(f.name, f.run)
+	}
+}
+
+func TestEveryFaultOfTheAdminListenerSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	ill := `{"checks": [{"name": "database", "state": "ok", "detail": ""}, {"name": "notifications", "state": "failed", "detail": "no heartbeat"}]}`
+	for _, f := range []failing{
+		{"nobody there", nil, func(w *world, _ *doctor.Config) { w.admin.Close() }, "admin listener", doctor.Note, "nothing answers", "serve"},
+		{"no socket", nil, func(_ *world, c *doctor.Config) { c.Admin.Listen = "/nonexistent/admin.sock" }, "admin listener", doctor.Note, "nothing answers at /nonexistent/admin.sock", "account"},
+		{"somebody else", at("GET /admin/readyz", body("hello")), nil, "admin listener", doctor.Problem, "not openhands-saas", "ADMIN_LISTEN"},
+		{"the main listener", at("GET /admin/readyz", body(`{"status": "ready"}`)), nil, "admin listener", doctor.Problem, "not openhands-saas", "ADMIN_LISTEN"},
+		{"a check that fails", at("GET /admin/readyz", body(ill)), nil, "admin listener", doctor.Problem, "check of its notifications: failed: no heartbeat", "log"},
+		{"a door that is open", nil, func(_ *world, c *doctor.Config) { c.Admin.Listen = "0.0.0.0:1" }, "admin listener", doctor.Note, "open to other machines", "127.0.0.1"},
+	} {
+		t.Run(f.name, f.run)
+	}
+	if f := finding(t, examine(t, doctor.Config{Admin: &doctor.Admin{}}), "admin listener"); f.State != doctor.OK {
+		t.Errorf("there is none on purpose: %+v", f)
+	}
+}
+
+func TestAnAdminListenerOnEveryInterfaceIsAskedOnThisMachine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	c := w.installation(t)
+	_, port, _ := net.SplitHostPort(c.Admin.Listen)
+	c.Admin.Listen = "0.0.0.0:" + port
+	found := examine(t, c)
+	if last := found[len(found)-1]; last.Check != "admin listener" || last.State != doctor.OK {
+		t.Errorf("%+v", last)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 )
 
 // Frontend is the Canvas UI.
@@ -33,6 +35,21 @@ func (e *examiner) frontend() {
 		e.problem(check, "index.html in "+e.Frontend.Dir+" names no script: it is not that of the Canvas UI", again)
 	case len(missing) > 0:
 		e.problem(check, fmt.Sprintf("%d of the files that its page names are not in %s, such as %s", len(missing), e.Frontend.Dir, missing[0]), again)
+	default:
+		e.editor(check)
+	}
+}
+
+// editor looks for what the UI shows differences in, which is a package of its own.
+func (e *examiner) editor(check string) {
+	folder, err := agentserver.MissingEditor(e.Frontend.Dir)
+	switch {
+	case err != nil:
+		e.problem(check, "its files cannot be read: "+err.Error(), "make FRONTEND_DIR and all below it readable for this account")
+	case folder != "":
+		version, _, _ := strings.Cut(folder, "/")
+		e.note(check, "complete in "+e.Frontend.Dir+", but for its editor: the tab with changes names the files and shows no text",
+			fmt.Sprintf("unpack the folder min/vs of the npm package %s to %s below FRONTEND_DIR, and restart", version, folder))
 	default:
 		e.ok(check, "complete in %s", e.Frontend.Dir)
 	}

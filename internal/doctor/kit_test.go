@@ -26,6 +26,7 @@ const (
 // say at "METHOD /path".
 type world struct {
 	upstream, saas *httptest.Server
+	admin          *httptest.Server // of saas; only paths that begin with /admin stand in answers for it
 	answers        map[string]http.HandlerFunc
 	asked          []string // of the upstream
 }
@@ -35,6 +36,11 @@ func newWorld(t *testing.T, answers map[string]http.HandlerFunc) *world {
 	w := &world{answers: answers}
 	w.upstream = httptest.NewServer(w.replaced(w.agentServer()))
 	w.saas = httptest.NewServer(w.replaced(product()))
+	w.admin = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/admin" + r.URL.Path
+		w.replaced(operators()).ServeHTTP(rw, r)
+	}))
+	t.Cleanup(w.admin.Close)
 	t.Cleanup(w.upstream.Close)
 	t.Cleanup(w.saas.Close)
 	return w
@@ -58,6 +64,7 @@ func (w *world) agentServer() http.Handler {
 	mux.HandleFunc("GET /server_info", body(`{"version": "1.49.1", "conversation_runtime": "local"}`))
 	mux.HandleFunc("GET /openapi.json", body(`{"paths": {"/api/settings": {"get": {}}}}`))
 	mux.HandleFunc("GET /api/conversations/count", keyed(`0`))
+	mux.HandleFunc("GET /sockets/events/{id}", knowing(upstreamKey))
 	mux.HandleFunc("GET /api/file/search_subdirs", keyed(`{"items": [], "next_page_id": null}`))
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.asked = append(w.asked, r.Method)
@@ -89,6 +96,29 @@ func product() http.Handler {
 		status(http.StatusUnauthorized)(w, r)
 	})
 	return mux
+}
+
+// operators is the admin listener, its paths below /admin.
+func operators() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /admin/readyz", body(`{"status": "ready", "checks": [{"name": "database", "state": "ok", "detail": "answers"}]}`))
+	return mux
+}
+
+// knowing closes a WebSocket as the agent-server does, which knows key and no conversation.
+func knowing(key string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.CloseNow() }()
+		code := websocket.StatusCode(4001)
+		if _, message, err := conn.Read(r.Context()); err == nil && strings.Contains(string(message), `"session_api_key":"`+key+`"`) {
+			code = 4004
+		}
+		_ = conn.Close(code, "")
+	}
 }
 
 func body(text string) http.HandlerFunc {
@@ -128,6 +158,7 @@ func (w *world) installation(t *testing.T) doctor.Config {
 		Frontend: &doctor.Frontend{Dir: canvas(t)},
 		Model:    &doctor.Model{Name: "openai/house"},
 		Public:   &doctor.Public{URL: w.saas.URL, Asked: true, PublicURL: w.saas.URL},
+		Admin:    &doctor.Admin{Listen: strings.TrimPrefix(w.admin.URL, "http://")},
 		Secrets:  []string{upstreamKey, modelKey},
 		Patience: 5 * time.Second,
 	}

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,8 +12,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// refused is the close code for a credential that is none (OpenHands' clients stop at it).
-const refused = 4001
+// The close codes at which OpenHands' clients stop.
+const (
+	refused = 4001 // the credential is none
+	unknown = 4004 // there is no such conversation
+)
 
 // socket opens a WebSocket with a made-up key. That it is refused by the server's own close code proves that upgrades and
 // frames come through, in both directions.
@@ -20,15 +24,13 @@ func (e *examiner) socket(ctx context.Context, s server) {
 	const check = "WebSocket"
 	ctx, cancel := context.WithTimeout(ctx, e.Patience)
 	defer cancel()
-	client := *s.client
-	client.Timeout = 0                                                                                                                                                 // the context bounds it; this would cut the connection
-	conn, answer, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(s.base, "http")+"/sockets/events/"+uuid.NewString(), &websocket.DialOptions{HTTPClient: &client}) //nolint:bodyclose // closed by Dial
+	conn, answer, err := dial(ctx, s)
 	if err != nil {
 		e.problem(check, "its upgrade does not come through"+status(answer), upgrades(answer))
 		return
 	}
 	defer func() { _ = conn.CloseNow() }()
-	code, err := goodbye(ctx, conn)
+	code, err := goodbye(ctx, conn, "doctor-"+rand.Text())
 	switch {
 	case code == refused:
 		e.ok(check, "upgrades and frames come through in both directions")
@@ -39,10 +41,46 @@ func (e *examiner) socket(ctx context.Context, s server) {
 	}
 }
 
-// goodbye presents a key that nobody has and returns the code with which the server closes; -1 for none.
-func goodbye(ctx context.Context, conn *websocket.Conn) (websocket.StatusCode, error) {
-	frame := `{"type":"auth","session_api_key":"doctor-` + rand.Text() + `"}`
-	if err := conn.Write(ctx, websocket.MessageText, []byte(frame)); err != nil {
+// upstreamSocket opens one to the agent-server for a conversation that there is not, with our key in the first frame, as events
+// are followed. That the agent-server closes it for that reason proves the way behind us.
+func (e *examiner) upstreamSocket(ctx context.Context, u server) {
+	const check = "upstream's WebSocket"
+	between := "let whatever stands between openhands-saas and the agent-server pass upgrades and frames, or connect them directly"
+	ctx, cancel := context.WithTimeout(ctx, e.Patience)
+	defer cancel()
+	conn, answer, err := dial(ctx, u)
+	if err != nil {
+		e.problem(check, "its upgrade does not come through"+status(answer), between)
+		return
+	}
+	defer func() { _ = conn.CloseNow() }()
+	switch code, err := goodbye(ctx, conn, e.Upstream.Key); code {
+	case unknown:
+		e.ok(check, "upgrades and frames come through in both directions")
+	case -1:
+		e.problem(check, "its upgrade comes through, but no frame does: "+err.Error(), between)
+	case refused:
+		e.problem(check, "the agent-server refuses UPSTREAM_API_KEY there, though it takes it elsewhere", between)
+	default:
+		e.note(check, fmt.Sprintf("it was closed with %d instead of %d", code, unknown), "look at the agent-server's log; when conversations are followed live all the same, nothing")
+	}
+}
+
+// dial opens a WebSocket for a conversation that there is not.
+func dial(ctx context.Context, s server) (*websocket.Conn, *http.Response, error) {
+	client := *s.client
+	client.Timeout = 0 // the context bounds it; this would cut the connection
+	address := "ws" + strings.TrimPrefix(s.base, "http") + "/sockets/events/" + uuid.NewString()
+	return websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: &client})
+}
+
+// goodbye presents a key and returns the code with which the server closes; -1 for none.
+func goodbye(ctx context.Context, conn *websocket.Conn, key string) (websocket.StatusCode, error) {
+	frame, err := json.Marshal(map[string]string{"type": "auth", "session_api_key": key})
+	if err != nil {
+		return -1, err
+	}
+	if err := conn.Write(ctx, websocket.MessageText, frame); err != nil {
 		return websocket.CloseStatus(err), err
 	}
 	for {

@@ -40,14 +40,15 @@ func (e *examiner) upstream(ctx context.Context) {
 	u := server{client: client, base: e.Upstream.URL}
 	info, found := e.info(ctx, u)
 	if !found {
-		e.skip("upstream's version, operations, key, workspace root", "the agent-server must be there first")
+		e.skip("upstream's version, operations, key, WebSocket, workspace root", "the agent-server must be there first")
 		return
 	}
 	e.differences(ctx, u, info)
 	if !e.key(ctx, u) {
-		e.skip("workspace root", "the agent-server must take our key first")
+		e.skip("upstream's WebSocket, workspace root", "the agent-server must take our key first")
 		return
 	}
+	e.upstreamSocket(ctx, u)
 	e.workspaces(ctx, u)
 }
 
