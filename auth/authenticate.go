@@ -19,6 +19,7 @@ import (
 type Identity struct {
 	User    User
 	Session uuid.UUID
+	Team    uuid.UUID // what SetTeam left on the session; uuid.Nil without
 	Expires time.Time
 }
 
@@ -61,14 +62,20 @@ func plausible(c access.Credential) bool {
 		return looksSigned(c.Token)
 	case access.FormCookie:
 		return len(c.Token) == cookieLength && isToken(c.Token)
+	case access.FormSession:
+		_, _, ok := c.Session()
+		return ok
 	}
 	return false
 }
 
 func keyOf(c access.Credential) credentialKey {
 	class := byte('t')
-	if c.Form == access.FormCookie {
+	switch c.Form {
+	case access.FormCookie:
 		class = 'c'
+	case access.FormSession:
+		class = 's'
 	}
 	return sha256.Sum256(append([]byte{class}, c.Token...))
 }
@@ -93,6 +100,10 @@ func (s *Service) read(ctx context.Context, c access.Credential) (*proof, error)
 		row, err := browserSession(ctx, s.db, hash[:])
 		return newProof(row, row.Expires, s.cfg.SessionIdle), err
 	}
+	if user, session, ok := c.Session(); ok {
+		row, err := sessionByID(ctx, s.db, session, user)
+		return newProof(row, row.Expires, s.idleOf(row)), err
+	}
 	user, session, expires, err := s.tokens.read(c.Token)
 	if err != nil {
 		return nil, problem.Unauthorized.Because(err)
@@ -104,8 +115,16 @@ func (s *Service) read(ctx context.Context, c access.Credential) (*proof, error)
 	return newProof(row, expires, 0), err
 }
 
+// idleOf is how long a session may rest: only those of browsers end so.
+func (s *Service) idleOf(row sessionRow) time.Duration {
+	if row.Kind == kindBrowser {
+		return s.cfg.SessionIdle
+	}
+	return 0
+}
+
 func newProof(row sessionRow, expires time.Time, idle time.Duration) *proof {
-	p := &proof{identity: Identity{User: row.User, Session: row.Session, Expires: expires}, idle: idle}
+	p := &proof{identity: Identity{User: row.User, Session: row.Session, Team: row.Team.UUID, Expires: expires}, idle: idle}
 	p.seen.Store(row.Seen.UnixNano())
 	p.noted.Store(row.Seen.UnixNano())
 	return p

@@ -130,3 +130,14 @@ func (s *Service) End(ctx context.Context, session uuid.UUID) error {
 		return tx.Notify(postgres.TopicSession, session)
 	})
 }
+
+// SetTeam notes for which team a session acts when a request names none. Which team that is, and whether the user belongs to it,
+// is for others to say: here it is an id. Other replicas follow at once.
+func (s *Service) SetTeam(ctx context.Context, session, team uuid.UUID) error {
+	return s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		if err := setTeam(ctx, tx, session, team); err != nil {
+			return err
+		}
+		return tx.Notify(postgres.TopicSession, session)
+	})
+}

@@ -110,6 +110,16 @@ func endSession(ctx context.Context, tx *postgres.Tx, session uuid.UUID, now tim
 	return nil
 }
 
+func setTeam(ctx context.Context, tx *postgres.Tx, session, team uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE sessions SET current_team = $2
+		WHERE id = $1 AND ended_at IS NULL`, session, team)
+	if err != nil {
+		return fmt.Errorf("set the current team of a session: %w", err)
+	}
+	return nil
+}
+
 func touchSessions(ctx context.Context, db *postgres.DB, sessions []uuid.UUID, now time.Time) error {
 	_, err := db.ExecContext(ctx, `
 		UPDATE sessions SET last_seen_at = $2
@@ -123,13 +133,15 @@ func touchSessions(ctx context.Context, db *postgres.DB, sessions []uuid.UUID, n
 // sessionRow is a live session with its active user.
 type sessionRow struct {
 	User
-	Session uuid.UUID `db:"session_id"`
-	Expires time.Time `db:"expires_at"`
-	Seen    time.Time `db:"last_seen_at"`
+	Session uuid.UUID     `db:"session_id"`
+	Kind    string        `db:"kind"`
+	Team    uuid.NullUUID `db:"current_team"`
+	Expires time.Time     `db:"expires_at"`
+	Seen    time.Time     `db:"last_seen_at"`
 }
 
 const selectSession = `
-	SELECT s.id AS session_id, s.expires_at, s.last_seen_at,
+	SELECT s.id AS session_id, s.kind, s.current_team, s.expires_at, s.last_seen_at,
 		u.id, u.email, u.name, u.avatar_url, u.is_active, u.is_superuser, u.is_verified, u.created_at
 	FROM sessions s
 	JOIN users u ON u.id = s.user_id
@@ -139,6 +151,14 @@ func tokenSession(ctx context.Context, db *postgres.DB, session, user uuid.UUID)
 	err = db.GetContext(ctx, &row, selectSession+` AND s.kind = 'token' AND s.id = $1 AND s.user_id = $2`, session, user)
 	if err != nil {
 		return sessionRow{}, fmt.Errorf("read the session of a token: %w", err)
+	}
+	return row, nil
+}
+
+func sessionByID(ctx context.Context, db *postgres.DB, session, user uuid.UUID) (row sessionRow, err error) {
+	err = db.GetContext(ctx, &row, selectSession+` AND s.id = $1 AND s.user_id = $2`, session, user)
+	if err != nil {
+		return sessionRow{}, fmt.Errorf("read a session by its id: %w", err)
 	}
 	return row, nil
 }

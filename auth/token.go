@@ -53,7 +53,7 @@ const maxToken = 2048
 
 // looksSigned says whether it is worth to check the signature.
 func looksSigned(token string) bool {
-	return len(token) <= maxToken && strings.Count(token, ".") == 2 && !strings.ContainsFunc(token, isNoTokenChar)
+	return len(token) <= maxToken && strings.Count(token, ".") == 2 && onlyTokenChars(token)
 }
 
 // read returns what a genuine, current token says.

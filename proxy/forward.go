@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
@@ -12,10 +13,11 @@ import (
 // Forward sends the request to the upstream and streams the answer to the client, scrubbed and masked. Failures are answered
 // too, so it returns nil but for mistakes of the handler.
 func (x *Exchange) Forward(o Outgoing) error {
-	f := forwarding{x: x, o: o, out: x.path(o), query: x.query(o)}
-	if err := x.engine.aim(&http.Request{}, f.out, f.query); err != nil {
+	target, err := x.engine.target(x.path(o), x.query(o))
+	if err != nil {
 		return err
 	}
+	f := forwarding{x: x, o: o, target: target}
 	x.answered = true
 	f.watchUpload()
 	defer f.release()
@@ -33,15 +35,15 @@ func (x *Exchange) Forward(o Outgoing) error {
 
 // forwarding is one Forward in its course.
 type forwarding struct {
-	x          *Exchange
-	o          Outgoing
-	out, query string
-	watched    []func() // removes what was registered
+	x       *Exchange
+	o       Outgoing
+	target  *url.URL
+	watched []func() // removes what was registered
 }
 
 // rewrite runs after hop-by-hop headers were removed, so that a client cannot have ours removed.
 func (f *forwarding) rewrite(r *httputil.ProxyRequest) {
-	_ = f.x.engine.aim(r.Out, f.out, f.query) // it was checked before
+	r.Out.URL, r.Out.Host = f.target, f.target.Host
 	if f.o.Method != "" {
 		r.Out.Method = f.o.Method
 	}
@@ -61,6 +63,9 @@ func (f *forwarding) modify(res *http.Response) error {
 	}
 	f.x.engine.maskAll(res)
 	f.watchBody(res)
+	if f.o.Ranges {
+		narrow(f.x.Request.Header, res)
+	}
 	return nil
 }
 

@@ -34,4 +34,5 @@ type Operation struct {
 	Reason     string  // one line for whoever reads the table
 	WebSocket  bool    // answers upgrades to the WebSocket protocol and nothing else
 	MaxBody    int64   // the largest request body; 0 means Config.MaxBody
+	Content    bool    // served below links on the content origin, too
 }

@@ -21,6 +21,10 @@ type Outgoing struct {
 	// masked afterwards. It sees no 3xx, 401 or 5xx: those are replaced. An error is answered instead of the response.
 	Edit func(*http.Response) error
 
+	// Ranges lets Forward answer requests under conditions: with one range of the upstream's answer, or with 304 where the client
+	// has it already.
+	Ranges bool
+
 	// Frame may change messages of the upstream in Tunnel.
 	Frame *FrameEdit
 
@@ -31,11 +35,17 @@ type Outgoing struct {
 	Sent func()
 }
 
-// FrameEdit changes text messages of the upstream that come as one frame of at most 1 MiB; others pass as they are. It is called
-// before keys are masked, by one goroutine of each tunnel.
+// FrameEdit changes messages of the upstream, before keys are masked. Each tunnel has one of its own; it is called by one
+// goroutine.
 type FrameEdit struct {
-	Wants func(head []byte) bool            // decides by the first bytes, up to some 32 KiB; it is asked for every message
+	// Wants decides by the first bytes, up to some 32 KiB, whether Edit is to have a message. It is asked for every text message.
+	// Those of over 16 MiB, or that come in fragments, end the tunnel when they are wanted.
+	Wants func(head []byte) bool
 	Edit  func(message []byte) (new []byte) // may work in place
+
+	// Pass may change in place what Edit does not get, piece by piece. end says that the message ends with this piece. nil: it
+	// goes on as it is.
+	Pass func(piece []byte, end bool)
 }
 
 // Reply is a response of the upstream that was read whole, scrubbed and masked.

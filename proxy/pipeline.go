@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/guard"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
@@ -63,6 +64,11 @@ func (x *Exchange) serveOperation() error {
 			return err
 		}
 	}
+	return x.serveCaller()
+}
+
+// serveCaller goes on when it is known who is calling.
+func (x *Exchange) serveCaller() error {
 	if err := x.shares.take(x.engine.fair.requestsByUser, x.user()); err != nil {
 		return err
 	}
@@ -106,7 +112,7 @@ func (x *Exchange) authorise(ctx context.Context) error {
 
 func (x *Exchange) judge(ctx context.Context) error {
 	id, found, same := x.params.id()
-	if !found {
+	if !found || !guard.Stands(guard.Own) {
 		return x.Principal().In(x.Principal().CurrentTeam, x.Operation.Permission)
 	}
 	object, known := x.engine.cfg.Objects.Known(id)

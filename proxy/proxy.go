@@ -42,6 +42,9 @@ type Config struct {
 	IdentityKey     []byte
 	IdentityHeaders IdentityHeaders
 
+	// Content is the origin for what agents wrote. nil: there is none.
+	Content *ContentConfig
+
 	// Hidden is told, once for each caller and Digest, how often they asked for what they may not see or what does not exist. nil:
 	// it is logged. It may take its time, but nothing else is told of meanwhile.
 	Hidden func(context.Context, Hidden)
@@ -80,6 +83,7 @@ type Engine struct {
 	names     IdentityHeaders
 	custom    map[string]bool // those of names that are unlike any other
 	signer    *signer
+	links     *links
 	peers     peers
 	live      *Registry
 	waiting   *waiting
@@ -108,6 +112,7 @@ func New(cfg Config) (*Engine, error) {
 		names:     cfg.IdentityHeaders,
 		custom:    cfg.IdentityHeaders.custom(),
 		signer:    newSigner(cfg),
+		links:     newLinks(cfg),
 		live:      newRegistry(cfg),
 		fair:      newFair(cfg.Limits, cfg.Now),
 		digest:    newDigest(cfg),
@@ -147,6 +152,7 @@ func (c Config) check() error {
 	if n := len(c.IdentityKey); n > 0 && n < leastKey {
 		faults = append(faults, fmt.Errorf("the identity key has %d bytes: give it %d", n, leastKey))
 	}
+	faults = append(faults, c.Content.check()...)
 	return errors.Join(append(faults, c.IdentityHeaders.check()...)...)
 }
 

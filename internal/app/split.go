@@ -29,11 +29,15 @@ func isOurs(path string) bool {
 // handler splits requests before echo sees them: the proxy must get the raw writer (echo loses a status behind a 1xx) and
 // the raw target.
 func (a *App) handler() http.Handler {
-	own := a.guard(a.ownHandler())
+	own, isContent := a.guard(a.ownHandler()), a.contentHost()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.inFlight.Add(1)
 		defer a.inFlight.Add(-1)
 		answering(r)
+		if isContent(r.Host) {
+			a.engine.ServeContent(w, r)
+			return
+		}
 		if isOurs(r.URL.EscapedPath()) {
 			own.ServeHTTP(w, r)
 			return

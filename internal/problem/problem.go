@@ -83,14 +83,21 @@ func Of(err error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Detail: "Something failed on our side; it was logged. Try again.", Cause: err}
 }
 
+// Body is what Write writes, for answers that are made in another way.
+func Body(err error) []byte {
+	body, _ := json.Marshal(map[string]any{"detail": Of(err).Detail})
+	return body
+}
+
 // Write answers with err as JSON. It must be called before anything was written.
 func Write(w http.ResponseWriter, err error) {
 	p := Of(err)
-	body, _ := json.Marshal(map[string]any{"detail": p.Detail})
+	body := Body(p)
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store") // some statuses, such as 404 and 410, may be kept by anybody who is not told otherwise
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
 	}
