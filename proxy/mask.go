@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/openhands-saas/openhands-saas/internal/guard"
 )
 
 // leastSecret is the length below which masking would hit innocent text.
@@ -19,13 +21,14 @@ type masker struct {
 // secret is searched for by the one of its bytes that is seldom met in what passes, which spares most of the comparing.
 type secret struct {
 	text   []byte
-	seldom int // where that byte stands
+	same   string // text again, for what is a string: a conversion for each would be seen on the pass path
+	seldom int    // where that byte stands
 }
 
 func newMasker(texts []string) *masker {
 	m := &masker{}
 	for _, s := range texts {
-		if masks && len(s) >= leastSecret && !m.knows(s) {
+		if guard.Stands(guard.Masking) && len(s) >= leastSecret && !m.knows(s) {
 			m.secrets = append(m.secrets, newSecret(s))
 			m.longest = max(m.longest, len(s))
 		}
@@ -40,7 +43,7 @@ func newSecret(s string) secret {
 			at = i
 		}
 	}
-	return secret{text: []byte(s), seldom: at}
+	return secret{text: []byte(s), same: s, seldom: at}
 }
 
 // commonness ranks bytes by how often they stand in JSON that is mostly English, names and hex.
@@ -54,13 +57,13 @@ func commonness(c byte) int {
 }
 
 func (m *masker) knows(text string) bool {
-	return slices.ContainsFunc(m.secrets, func(s secret) bool { return string(s.text) == text })
+	return slices.ContainsFunc(m.secrets, func(s secret) bool { return s.same == text })
 }
 
 // text masks a string, and returns it as it is when there is nothing to mask.
 func (m *masker) text(s string) string {
 	for i := range m.secrets {
-		if strings.Contains(s, string(m.secrets[i].text)) {
+		if strings.Contains(s, m.secrets[i].same) {
 			b := []byte(s)
 			m.whole(b)
 			return string(b)

@@ -8,20 +8,28 @@ import (
 	"net/url"
 )
 
-// aim points an outgoing request at the upstream. path is escaped; it is checked again, because handlers make paths of names
-// that clients chose.
+// aim points an outgoing request at the upstream.
 func (e *Engine) aim(req *http.Request, path, query string) error {
+	u, err := e.target(path, query)
+	if err != nil {
+		return err
+	}
+	req.URL, req.Host = u, u.Host
+	return nil
+}
+
+// target is an address at the upstream. path is escaped; it is checked again, because handlers make paths of names that clients
+// chose.
+func (e *Engine) target(path, query string) (*url.URL, error) {
 	if _, ok := checkPath(path); !ok {
-		return notCanonical.Because(fmt.Errorf("a handler made the path %q", path))
+		return nil, notCanonical.Because(fmt.Errorf("a handler made the path %q", path))
 	}
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
-		return notCanonical
+		return nil, notCanonical
 	}
 	u := e.upstream.url
-	req.URL = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: decoded, RawPath: path, RawQuery: query}
-	req.Host = u.Host
-	return nil
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: decoded, RawPath: path, RawQuery: query}, nil
 }
 
 // path returns what is asked: the handler's choice, or the client's path with canonical ids.

@@ -88,6 +88,7 @@ func (l *layout) environment() []string {
 		"HOME=" + l.path("home"),
 		"LANG=C.UTF-8",
 		"LITELLM_LOCAL_MODEL_COST_MAP=True",
+		"LOG_RICH_TRACEBACKS=false", // drawing one stops it for seconds
 		"OPENHANDS_AGENT_SERVER_CONFIG_PATH=" + l.path("config.json"),
 		"OH_CONVERSATIONS_PATH=" + l.path("conversations"),
 		"OH_PERSISTENCE_DIR=" + l.path("persistence"),

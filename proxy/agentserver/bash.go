@@ -23,6 +23,22 @@ const listFilesCommand = `find . \( -name '.git' -prune -o -name 'node_modules' 
 	`-o -name '.pytest_cache' -prune -o -name '.mypy_cache' -prune -o -name '.turbo' -prune -o -name '.parcel-cache' -prune ` +
 	`-o -name 'target' -prune \) -o -type f -print 2>/dev/null | sort | head -n 2000`
 
+// askGitCommand is the command by which it finds the remote and the branch that it shows below a conversation. It changes nothing either.
+const askGitCommand = `r=$(git remote get-url origin 2>/dev/null)
+b=$(git rev-parse --abbrev-ref HEAD 2>/dev/null)
+if [ -z "$r$b" ]; then
+n=$(find . -mindepth 2 -maxdepth 4 -name .git 2>/dev/null | cut -c3- | sed 's|/.git$||' | sort -u)
+c=$(printf '%s\n' "$n" | grep -c '[^[:space:]]')
+if [ "$c" = "1" ] && [ -n "$n" ]; then
+r=$(git -C "$n" remote get-url origin 2>/dev/null)
+b=$(git -C "$n" rev-parse --abbrev-ref HEAD 2>/dev/null)
+fi
+fi
+printf '%s\n%s' "$r" "$b"`
+
+// onlyReads says whether a command is one of those two.
+func onlyReads(command any) bool { return command == listFilesCommand || command == askGitCommand }
+
 var errNoBash = problem.New(http.StatusForbidden, "Commands outside of agents are switched off here (CONVERSATION_BASH).")
 
 // ownBash runs a command of a conversation.
@@ -46,7 +62,7 @@ func (d *Dialect) flatBash(x *proxy.Exchange) error {
 	tail := strings.TrimPrefix(x.Target.Path, "/api")
 	out := outgoing(body)
 	out.Path = conversations + "/" + x.Object.ID.String() + tail
-	if body["command"] == listFilesCommand {
+	if onlyReads(body["command"]) {
 		return x.Forward(out)
 	}
 	return x.Forward(d.touching(x, out))
@@ -61,7 +77,7 @@ func (d *Dialect) aimBash(x *proxy.Exchange, body map[string]any) error {
 		return s.err()
 	}
 	need := writeTalk
-	if body["command"] == listFilesCommand {
+	if onlyReads(body["command"]) {
 		need = access.FileRead
 	}
 	body["cwd"] = cwd
@@ -119,7 +135,7 @@ func (d *Dialect) bashBatch(x *proxy.Exchange) error {
 	if !d.config.Bash {
 		return errNoBash
 	}
-	ids, err := idList(x)
+	ids, err := idList(x, maxCommandIDs)
 	if err != nil {
 		return err
 	}

@@ -15,19 +15,50 @@ const (
 	agentState = "agent"
 )
 
-// states narrows live events that hold the conversation's state, as its object is narrowed elsewhere. The upstream sends one
-// whenever a socket opens.
+// states narrows live events that hold the conversation's state, as its object is narrowed elsewhere, and takes folders of the
+// host out of all others. The upstream sends a state whenever a socket opens.
 func (d *Dialect) states(p *access.Principal) *proxy.FrameEdit {
+	var folders folderEraser
 	return &proxy.FrameEdit{
 		Wants: holdsState,
-		Edit:  func(message []byte) []byte { return d.narrowState(p, message) },
+		Edit: func(message []byte) []byte {
+			folders.next(message, true)
+			return d.narrowState(p, message)
+		},
+		Pass: folders.next,
 	}
 }
 
-// holdsState looks for the key, which stands before what it names. Ordinary events are not parsed.
+// stateKey begins an event's member that says what its value is.
+var stateKey = []byte(`"key"`)
+
+// holdsState looks for the key, which stands before what it names. Ordinary events are not parsed. It looks for the letter k,
+// because there are few.
 func holdsState(head []byte) bool {
-	return bytes.Contains(head, []byte(`"`+fullState+`"`)) ||
-		bytes.Contains(head, []byte(`"key":"`+agentState+`"`)) || bytes.Contains(head, []byte(`"key": "`+agentState+`"`))
+	for rest := head; ; {
+		k := bytes.IndexByte(rest, 'k')
+		if k < 0 {
+			return false
+		}
+		if k > 0 && bytes.HasPrefix(rest[k-1:], stateKey) && namesState(rest[k-1+len(stateKey):]) {
+			return true
+		}
+		rest = rest[k+1:]
+	}
+}
+
+// namesState looks at what follows a stateKey.
+func namesState(b []byte) bool {
+	b, found := bytes.CutPrefix(trimSpace(b), []byte(":"))
+	b = trimSpace(b)
+	return found && (bytes.HasPrefix(b, []byte(`"`+fullState+`"`)) || bytes.HasPrefix(b, []byte(`"`+agentState+`"`)))
+}
+
+func trimSpace(b []byte) []byte {
+	for len(b) > 0 && isSpace(b[0]) {
+		b = b[1:]
+	}
+	return b
 }
 
 func (d *Dialect) narrowState(p *access.Principal, message []byte) []byte {

@@ -20,34 +20,38 @@ func (d *Dialect) storedEvents(x *proxy.Exchange) error {
 	return x.Forward(d.narrowing(x, proxy.Outgoing{}))
 }
 
-// narrowing narrows states in the answer to out. An answer without any goes on byte by byte.
+// narrowing narrows states in the answer to out, and takes folders of the host out of it.
 func (d *Dialect) narrowing(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoing {
 	out.Edit = func(r *http.Response) error {
-		raw, err := readUpTo(r, maxEvents+1)
-		if err != nil {
+		room := d.rooms.get(min(r.ContentLength, maxEvents))
+		if _, err := room.ReadFrom(io.LimitReader(r.Body, maxEvents+1)); err != nil {
 			return err
 		}
-		if len(raw) > maxEvents {
-			r.Body = &tripwire{Reader: io.MultiReader(bytes.NewReader(raw), r.Body), Closer: r.Body}
+		if room.Len() > maxEvents {
+			r.Body = &tripwire{Reader: io.MultiReader(room, r.Body), Closer: r.Body}
 			return nil
 		}
-		if holdsState(raw) {
-			raw = d.narrowEvents(x.Principal(), raw)
-		}
 		_ = r.Body.Close()
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
-		r.Header.Set("Content-Length", strconv.Itoa(len(raw)))
+		d.narrowAnswer(x.Principal(), r, room)
 		return nil
 	}
 	return out
 }
 
-// readUpTo reads at most limit bytes, into room of the size that the upstream announces.
-func readUpTo(r *http.Response, limit int64) ([]byte, error) {
-	var raw bytes.Buffer
-	raw.Grow(int(min(max(r.ContentLength, 0), limit)) + bytes.MinRead)
-	_, err := raw.ReadFrom(io.LimitReader(r.Body, limit))
-	return raw.Bytes(), err
+// narrowAnswer makes what was read the body of the answer. One without a state goes on byte by byte.
+func (d *Dialect) narrowAnswer(p *access.Principal, r *http.Response, room *bytes.Buffer) {
+	raw := d.narrowRaw(p, room.Bytes())
+	r.Body, r.ContentLength = d.rooms.lend(raw, room), int64(len(raw))
+	r.Header.Set("Content-Length", strconv.Itoa(len(raw)))
+}
+
+// narrowRaw narrows events. It works in place, or makes a text of its own where there is a state.
+func (d *Dialect) narrowRaw(p *access.Principal, raw []byte) []byte {
+	new(folderEraser).next(raw, true)
+	if holdsState(raw) {
+		return d.narrowEvents(p, raw)
+	}
+	return raw
 }
 
 // narrowEvents narrows the states among events: a page of them, a list, or one.
@@ -78,11 +82,12 @@ func (d *Dialect) narrowEvents(p *access.Principal, raw []byte) []byte {
 	return plainJSON(answer)
 }
 
-// tripwire ends with an error where a state begins.
+// tripwire takes folders of the host out of what passes, and ends with an error where a state begins.
 type tripwire struct {
 	io.Reader
 	io.Closer
-	tail []byte // the end of what went before, in which a mark may begin
+	folders folderEraser
+	tail    []byte // the end of what went before, in which a mark may begin
 }
 
 // Read gives nothing of a piece in which a mark ends.
@@ -93,6 +98,7 @@ func (t *tripwire) Read(p []byte) (int, error) {
 		return 0, errUnnarrowed
 	}
 	t.tail = bytes.Clone(seen[max(0, len(seen)-longestMark):])
+	t.folders.next(p[:n], false)
 	return n, err
 }
 

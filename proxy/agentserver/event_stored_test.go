@@ -6,13 +6,17 @@ import (
 	"testing"
 )
 
-// says answers what is asked about events.
+// says answers what is asked about events. All that are looked up are there.
 func (w *world) says(body string) {
 	w.upstream.script(func(rw http.ResponseWriter, r *http.Request, _ []byte) bool {
 		if !strings.Contains(r.URL.Path, "/events") {
 			return false
 		}
 		rw.Header().Set("Content-Type", "application/json")
+		if id := r.URL.Query().Get("page_id"); id != "" {
+			_, _ = rw.Write([]byte(`{"items":[{"id":"` + id + `"}],"next_page_id":null}`))
+			return true
+		}
 		_, _ = rw.Write([]byte(body))
 		return true
 	})
