@@ -92,9 +92,9 @@ func (d *Dialect) pageCall(x *proxy.Exchange, p string, permission access.Permis
 	return nil
 }
 
-// reachesHere is reaches for a call that names its conversation: in a container there are no other teams' files.
+// reachesHere is stays for a call that names its conversation: in a container there are no other teams' files.
 func (d *Dialect) reachesHere(x *proxy.Exchange, p string) error {
-	if err := d.reaches(x.Object.Team, p); err != nil && !d.apart(x.Request.Context()) {
+	if err := d.stays(x.Request.Context(), x.Object.Team, p); err != nil && !d.apart(x.Request.Context()) {
 		return err
 	}
 	return nil

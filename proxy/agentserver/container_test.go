@@ -59,6 +59,21 @@ func TestAConversationInAContainerGetsAFolderThatIsThere(t *testing.T) {
 	}
 }
 
+// A server of its own has a browser of its own, but no tools that run inside of it.
+func TestAConversationInAContainerHasABrowser(t *testing.T) {
+	t.Parallel()
+	w := newContainers(t)
+	tools := func(name string) map[string]any {
+		return startBody(map[string]any{"agent_settings": map[string]any{"tools": []any{map[string]any{"name": name}}}})
+	}
+	if a := w.ask("ann", "POST", conversationsPath, tools("browser_tool_set")); a.status != http.StatusCreated || !strings.Contains(w.posts()[0].body, `"browser_tool_set"`) {
+		t.Errorf("%d %s, forwarded %+v", a.status, a.body, w.posts())
+	}
+	if a := w.ask("ann", "POST", conversationsPath, tools("workflow")); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestContainersCannotForkNorSwitch(t *testing.T) {
 	t.Parallel()
 	w := newContainers(t)

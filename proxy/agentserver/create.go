@@ -25,7 +25,8 @@ func (d *Dialect) createConversation(x *proxy.Exchange) error {
 		return err
 	}
 	d.ownFolder(x.Request.Context(), in)
-	request, err := sanitizeStart(in, d.teamRoot(x.Team()), x.Request.Host, uuid.New())
+	s := &sanitizer{host: x.Request.Host, contained: d.apart(x.Request.Context())}
+	request, err := s.sanitizeStart(in, d.teamRoot(x.Team()), uuid.New())
 	if err != nil {
 		return err
 	}
@@ -39,6 +40,9 @@ func (d *Dialect) createConversation(x *proxy.Exchange) error {
 	if err := d.free(x.Request.Context(), request); err != nil {
 		return err
 	}
+	if err := x.Begin(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Request.Context()), CreateTimeout)
 	defer cancel()
 	switch err := d.config.Conversations.Reserve(ctx, row); {
@@ -46,6 +50,9 @@ func (d *Dialect) createConversation(x *proxy.Exchange) error {
 		return d.existing(x, row.ID)
 	case err != nil:
 		return err
+	}
+	if err := d.workable(ctx, x.Fetch, row.Team, row.WorkingDir); err != nil {
+		return errors.Join(err, d.config.Conversations.Fail(ctx, row.ID))
 	}
 	if err := d.readyContainer(ctx, x, row.WorkingDir); err != nil {
 		return errors.Join(err, d.config.Conversations.Fail(ctx, row.ID))
@@ -75,12 +82,15 @@ func (d *Dialect) reservation(x *proxy.Exchange, r startRequest) (conversation.C
 	return row, nil
 }
 
-// complete fills in what the client does not say: models, and who it is.
+// complete fills in what the client does not say: models, and who it is. What leads elsewhere is judged here, too.
 func (d *Dialect) complete(x *proxy.Exchange, r startRequest) error {
 	for _, m := range r.models {
 		if err := d.settleModel(x, m); err != nil {
 			return err
 		}
+	}
+	if err := d.checkImages(x.Request.Context(), r.images); err != nil {
+		return err
 	}
 	if err := d.fillSaved(x, r.body, r.saved); err != nil {
 		return err

@@ -1,21 +1,6 @@
 package agentserver
 
-import (
-	"slices"
-	"strings"
-	"unicode/utf8"
-)
-
 // What an agent may be made of, in both forms a client may send: agent_settings (the Canvas UI) and agent (the Python SDK).
-
-// builtinTools are the tools that every server of this generation has. Other names are a client's own or another team's. The
-// one left out, ask_oracle, asks a model of the server's own profiles, whoever saved it.
-func builtinTools() []string {
-	return []string{
-		"file_editor", "task_tool_set", "task", "task_tracker", "terminal", "workflow_tool_set", "workflow",
-		"browser_tool_set", "edit", "list_directory", "read_file", "write_file", "glob", "grep", "planning_file_editor",
-	}
-}
 
 const (
 	longText  = 100_000 // prompts, skills
@@ -23,9 +8,10 @@ const (
 	noServers = "MCP servers cannot be given with a conversation: the server would run or call them at once. Leave mcp_config out."
 )
 
-// agentSettings judges agent_settings. switch_llm as a tool is off, because its profiles are those of all teams.
+// agentSettings judges agent_settings. switch_llm as a tool is off, because its profiles are those of all teams, and so are the
+// agents that enable_sub_agents would put at the agent's disposal.
 func agentSettings(s *sanitizer, loc []any, v any) (any, bool) {
-	return fixing(map[string]any{"enable_switch_llm_tool": false}, settingsRules())(s, loc, v)
+	return fixing(map[string]any{"enable_switch_llm_tool": false, "enable_sub_agents": false}, settingsRules())(s, loc, v)
 }
 
 func settingsRules() rules {
@@ -35,7 +21,6 @@ func settingsRules() rules {
 		"agent":                  text(shortText),
 		"llm":                    modelOf("default"),
 		"tools":                  list(100, tool),
-		"enable_sub_agents":      flag,
 		"tool_concurrency_limit": number(1, 16),
 		"mcp_config":             unless(noServers),
 		"agent_context":          agentContext,
@@ -103,7 +88,8 @@ func agentContext(s *sanitizer, loc []any, v any) (any, bool) {
 	return fixing(map[string]any{"load_user_skills": false, "load_memory": false}, contextRules())(s, loc, v)
 }
 
-// contextRules leaves secrets to the conversation's secrets, where they are checked.
+// contextRules leaves secrets to the conversation's secrets, where they are checked. load_project_skills stays the client's: the
+// same skills, with hooks besides, come by way of plugins in the folder, which nothing in a body can switch off.
 func contextRules() rules {
 	return rules{
 		"skills":                  list(500, object(skillRules())),
@@ -115,89 +101,6 @@ func contextRules() rules {
 		"load_public_skills":      flag,
 		"secrets":                 unless("Give secrets in the conversation's secrets, not in agent_context."),
 		"registered_marketplaces": unless("The server would fetch from these marketplaces. Leave registered_marketplaces out."),
-	}
-}
-
-func skillRules() rules {
-	return rules{
-		"name":                     text(shortText),
-		"content":                  text(1_000_000),
-		"description":              text(10_000),
-		"source":                   text(shortText),
-		"version":                  text(100),
-		"license":                  text(shortText),
-		"compatibility":            text(shortText),
-		"is_agentskills_format":    flag,
-		"disable_model_invocation": flag,
-		"trigger":                  object(triggerRules()),
-		"inputs":                   list(100, plain),
-		"metadata":                 dictionary(100, text(10_000)),
-		"allowed_tools":            list(100, text(shortText)),
-		"mcp_tools":                unless(noServers),
-	}
-}
-
-func triggerRules() rules {
-	return rules{
-		"type":     word("keyword", "task", "path"),
-		"keywords": list(200, text(shortText)),
-		"triggers": list(200, text(shortText)),
-		"paths":    list(200, glob),
-	}
-}
-
-// glob is a pattern of file names. The server turns it into an expression that it tries on every path, during which it does
-// nothing else: with many stars that takes for ever.
-func glob(s *sanitizer, loc []any, v any) (any, bool) {
-	pattern, isString := v.(string)
-	if !isString {
-		s.fault("string_type", loc, "Input should be a valid string")
-		return nil, false
-	}
-	deep := strings.Count(pattern, "**")
-	if utf8.RuneCountInString(pattern) > 200 || deep > 2 || strings.Count(pattern, "*")-2*deep > 3 {
-		s.refuse(loc, "A pattern has at most 200 characters, two ** and three other *")
-		return nil, false
-	}
-	return pattern, true
-}
-
-// tool accepts a built-in tool. The only parameter is the planner's file, which must lie in the conversation's folder.
-func tool(s *sanitizer, loc []any, v any) (any, bool) {
-	in, _ := v.(map[string]any)
-	name, _ := in["name"].(string)
-	if !slices.Contains(builtinTools(), name) {
-		s.refuse(at(loc, "name"), "This tool is not available here. Use one of: %s", strings.Join(builtinTools(), ", "))
-		return nil, false
-	}
-	allowed := rules{}
-	if name == "planning_file_editor" {
-		allowed["plan_path"] = pathBelow(s.workingDir)
-	}
-	params, _ := in["params"].(map[string]any)
-	for _, other := range sortedKeys(params) {
-		if _, known := allowed[other]; !known && !empty(params[other]) {
-			s.refuse(at(at(loc, "params"), other), "Parameters of tools are not taken. Leave it out.")
-		}
-	}
-	return map[string]any{"name": name, "params": s.members(at(loc, "params"), params, allowed)}, true
-}
-
-// defaultTool keeps the tools without reach beyond the conversation and leaves out the one that reads shared profiles.
-func defaultTool(_ *sanitizer, _ []any, v any) (any, bool) {
-	name, _ := v.(string)
-	return name, slices.Contains([]string{"FinishTool", "ThinkTool", "InvokeSkillTool"}, name)
-}
-
-// pathBelow is an absolute path in dir, or null.
-func pathBelow(dir string) rule {
-	return func(s *sanitizer, loc []any, v any) (any, bool) {
-		p, isString := v.(string)
-		if v == nil || isString && canonicalPath(p) && within(dir, p) {
-			return v, true
-		}
-		s.refuse(loc, "The path must lie in the conversation's working directory")
-		return nil, false
 	}
 }
 

@@ -28,8 +28,10 @@ var canvasTools []byte
 //
 //   - worktree: its folder would lie outside the team's root, so it is never made;
 //   - secrets_encrypted: no token of the upstream was ever given out, so none can come back;
-//   - hook_config: shell commands of the workspace, which would run as the server's user outside of any confirmation;
+//   - hook_config: shell commands, which would run as the server's user outside of any confirmation. The server itself takes such
+//     hooks from plugins below the working directory, which no body can switch off: see docs/security.md;
 //   - tool_module_qualnames, agent_definitions: registered in the whole process, for all teams;
+//   - browser_tool_set: there is one browser for all teams (other tools of the kind are refused: no client sends them unasked);
 //   - client_tools other than the UI's own two: a name once registered belongs to everybody;
 //   - title_llm_profile, user_id, observability_*: the operator's profiles and traces. user_id is set to the caller's.
 //
@@ -62,6 +64,7 @@ type startRequest struct {
 	body       map[string]any
 	models     []modelAt
 	saved      []savedSecret
+	images     []remoteImage
 }
 
 // modelAt is one LLM object of a body and the object that holds it as "llm".
@@ -71,8 +74,7 @@ type modelAt struct {
 }
 
 // sanitizeStart reads and re-encodes the body for a team whose root is root. newID is used when the client chose none.
-func sanitizeStart(in map[string]any, root, host string, newID uuid.UUID) (startRequest, error) {
-	s := &sanitizer{host: host}
+func (s *sanitizer) sanitizeStart(in map[string]any, root string, newID uuid.UUID) (startRequest, error) {
 	loc := []any{"body"}
 	r := startRequest{id: newID}
 	if id, ok := s.conversationID(at(loc, "conversation_id"), in["conversation_id"]); ok {
@@ -83,7 +85,7 @@ func sanitizeStart(in map[string]any, root, host string, newID uuid.UUID) (start
 	s.workingDir = r.workingDir
 	r.body = s.members(loc, in, requestRules())
 	s.agentOnce(loc, in, r.body)
-	r.models, r.saved = models(loc, r.body), s.saved
+	r.models, r.saved, r.images = models(loc, r.body), s.saved, s.remote
 	s.noTokens(loc, r.body)
 	r.body["conversation_id"] = r.id.String()
 	if r.parent != uuid.Nil {
@@ -144,7 +146,7 @@ func (s *sanitizer) conversationID(loc []any, v any) (uuid.UUID, bool) {
 }
 
 // folder gives the working directory: below the team's root as it is, or a folder of its own for the id where the client named
-// none or a relative one. Symbolic links cannot be seen from here; an agent with a terminal reaches beyond them anyway.
+// none or a relative one. Symbolic links are workable's matter.
 func (s *sanitizer) folder(loc []any, v any, root string, id uuid.UUID) string {
 	loc = at(loc, "workspace")
 	workspace, isObject := v.(map[string]any)
@@ -186,35 +188,6 @@ func sameJSON(stored json.RawMessage, v any) bool {
 	a, errA := json.Marshal(want)
 	b, errB := json.Marshal(v)
 	return errA == nil && errB == nil && bytes.Equal(a, b)
-}
-
-// message is the user's first word. Other roles would leave a broken conversation behind.
-func message(s *sanitizer, loc []any, v any) (any, bool) {
-	return object(rules{
-		"role":    word("user"),
-		"content": list(1000, content),
-		"run":     flag,
-	})(s, loc, v)
-}
-
-// content is one part of a message: text, or images, which the model's provider fetches, not the server.
-func content(s *sanitizer, loc []any, v any) (any, bool) {
-	return object(rules{
-		"type":         word("text", "image"),
-		"text":         text(5_000_000),
-		"image_urls":   list(100, imageURL),
-		"cache_prompt": flag,
-	})(s, loc, v)
-}
-
-func imageURL(s *sanitizer, loc []any, v any) (any, bool) {
-	u, isString := v.(string)
-	lower := strings.ToLower(u)
-	if isString && (strings.HasPrefix(lower, "data:") || strings.HasPrefix(lower, "https://") || strings.HasPrefix(lower, "http://")) {
-		return u, true
-	}
-	s.refuse(loc, "Input should be a data:, https: or http: address")
-	return nil, false
 }
 
 // confirmationPolicy is one of the three kinds there are.

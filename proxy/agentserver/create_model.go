@@ -1,12 +1,6 @@
 package agentserver
 
-import (
-	"regexp"
-	"slices"
-	"strings"
-
-	"github.com/openhands-saas/openhands-saas/proxy"
-)
+import "strings"
 
 // modelOf judges an LLM object. Its usage is fixed: a name of the client's could meet another in the server's registry.
 func modelOf(usage string) rule {
@@ -73,23 +67,6 @@ func modelRules() rules {
 	}
 }
 
-// hostIdentity are providers that work with the identity or the devices of the server's host, whatever key is given.
-func hostIdentity() []string {
-	return []string{
-		"a2a", "a2a_agent", "auto_router", "aws_polly", "aws_textract", "bedrock_mantle", "chatgpt", "dotprompt", "gdc", "github_copilot",
-		"langgraph", "litellm_agent", "oci", "petals", "s3_vectors", "sagemaker", "sagemaker_chat", "sagemaker_nova", "sap",
-		"vertex_ai", "vertex_ai_beta", "gigachat", "watsonx", "watsonx_text", "pg_vector", "milvus",
-	}
-}
-
-// hostAddress are providers whose default address is on the server's own host.
-func hostAddress() []string {
-	return []string{
-		"ollama", "ollama_chat", "lm_studio", "llamafile", "docker_model_runner", "lemonade", "hosted_vllm", "vllm", "openai_like",
-		"oobabooga", "xinference", "triton", "infinity", "custom", "custom_openai", "litellm_proxy", "ragflow", "langflow",
-	}
-}
-
 // modelName refuses a model that is an address: some providers would call it.
 func modelName(s *sanitizer, loc []any, v any) (any, bool) {
 	name, isString := v.(string)
@@ -106,18 +83,6 @@ func modelName(s *sanitizer, loc []any, v any) (any, bool) {
 	return nil, false
 }
 
-// bareCloudName says whether a name without a provider would be taken for one of a cloud, with the host's identity:
-// "anthropic.claude-3", "ai21.jamba" and "arn:…" for Amazon's, "gemini-2" and "text-bison" for Google's.
-func bareCloudName(name string) bool {
-	if strings.Contains(name, "/") {
-		return false
-	}
-	return slices.ContainsFunc([]*regexp.Regexp{
-		regexp.MustCompile(`(?i)[a-z0-9]\.[a-z]`),
-		regexp.MustCompile(`(?i)^(arn:|gemini|medlm|publishers)|bison|gecko`),
-	}, func(r *regexp.Regexp) bool { return r.MatchString(name) })
-}
-
 // region is a name of a region: it becomes part of a host name.
 func region(s *sanitizer, loc []any, v any) (any, bool) {
 	name, isString := v.(string)
@@ -129,31 +94,4 @@ func region(s *sanitizer, loc []any, v any) (any, bool) {
 	}
 	s.refuse(loc, "This is no name of a region")
 	return nil, false
-}
-
-// settleModel gives one LLM object its key and address. A client's own key is of no use with some providers: they have a default
-// address on the server's own host, or go by its cloud identity.
-func (d *Dialect) settleModel(x *proxy.Exchange, m modelAt) error {
-	llm, _ := m.holder["llm"].(map[string]any)
-	if ownKey(llm) {
-		s := &sanitizer{}
-		s.checkProvider(m.loc, llm)
-		if err := s.err(); err != nil {
-			return err
-		}
-	}
-	return d.resolveModel(x, m.loc, llm)
-}
-
-func (s *sanitizer) checkProvider(loc []any, llm map[string]any) {
-	name := trimmed(llm, "model")
-	provider, _, _ := strings.Cut(strings.ToLower(name), "/")
-	switch {
-	case slices.Contains(hostIdentity(), provider), bareCloudName(name):
-		s.refuse(at(loc, "model"), "This model would use the server's own identity. Choose another provider, and name it: provider/model.")
-	case slices.Contains(hostAddress(), provider) && trimmed(llm, "base_url") == "":
-		s.refuse(at(loc, "base_url"), "Models of %s need a base_url", provider)
-	case strings.HasPrefix(provider, "bedrock") && (trimmed(llm, "aws_access_key_id") == "" || trimmed(llm, "aws_secret_access_key") == ""):
-		s.refuse(at(loc, "aws_access_key_id"), "Models of %s need aws_access_key_id and aws_secret_access_key", provider)
-	}
 }

@@ -3,6 +3,7 @@ package agentserver_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,19 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		"a pattern of many stars":     {skill(map[string]any{"type": "path", "paths": []any{"*a*a*a*a"}}), "body agent_settings agent_context skills 0 trigger paths 0"},
 		"a long pattern":              {skill(map[string]any{"type": "path", "paths": []any{strings.Repeat("a", 201)}}), "body agent_settings agent_context skills 0 trigger paths 0"},
 		"another trigger":             {skill(map[string]any{"type": "regex", "regex": "(a+)+"}), "body agent_settings agent_context skills 0 trigger type"},
+		"a tool that runs inside":     {settings("tools", []any{map[string]any{"name": "workflow"}}), "body agent_settings tools 0 name"},
+		"tools that run inside":       {agent("tools", []any{map[string]any{"name": "workflow_tool_set"}}), "body agent tools 0 name"},
+		"a tool of all teams' agents": {settings("tools", []any{map[string]any{"name": "task"}}), "body agent_settings tools 0 name"},
+		"tools of all teams' agents":  {agent("tools", []any{map[string]any{"name": "task_tool_set"}}), "body agent tools 0 name"},
+		"a variable as a key":         {llm("api_key", "os.environ/OH_SECRET_KEY"), "body agent_settings llm api_key"},
+		"a token of the host":         {llm("api_key", "oidc/file//var/run/secrets/x"), "body agent_settings llm api_key"},
+		"a variable after a blank":    {llm("api_key", " OS.ENVIRON/HOME"), "body agent_settings llm api_key"},
+		"a variable as an address":    {llm("base_url", "os.environ/HOME"), "body agent_settings llm base_url"},
+		"a variable elsewhere":        {llm("aws_session_token", "os.environ/HOME"), "body agent_settings llm aws_session_token"},
+		"a variable as a version":     {llm("api_version", "oidc/google/x"), "body agent_settings llm api_version"},
+		"an inner image":              {map[string]any{"initial_message": pictures("http://169.254.169.254/latest")}, "body initial_message content 0 image_urls 0"},
+		"a second, inner image":       {map[string]any{"initial_message": pictures("data:image/png;base64,xx", "http://203.0.113.1/", "HTTPS://[::1]/")}, "body initial_message content 0 image_urls 2"},
+		"images without end":          {map[string]any{"initial_message": pictures(slices.Repeat([]string{"http://203.0.113.1/"}, 21)...)}, "body initial_message content 0 image_urls 20"},
 		"a tool of shared profiles":   {settings("tools", []any{map[string]any{"name": "ask_oracle"}}), "body agent_settings tools 0 name"},
 		"a longer model of a cloud":   {llm("model", "ai21.jamba-1-5-large-v1:0"), "body agent_settings llm model"},
 		"another team's tool":         {settings("tools", []any{map[string]any{"name": "their_tool"}}), "body agent_settings tools 0 name"},
@@ -84,6 +98,12 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		"an address as a model":       {llm("model", "huggingface/http://127.0.0.1"), "body agent_settings llm model"},
 		"a model by host identity":    {llm("model", "vertex_ai/gemini"), "body agent_settings llm model"},
 		"a bare model of a cloud":     {llm("model", "anthropic.claude-3"), "body agent_settings llm model"},
+		"a model of an odd provider":  {llm("model", "nadir/x"), "body agent_settings llm model"},
+		"a provider in capitals":      {llm("model", "OpenAI/x"), "body agent_settings llm model"},
+		"a bare name of nobody":       {llm("model", "llama3.1"), "body agent_settings llm model"},
+		"a bare name at a cloud":      {llm("model", "claude-3@bedrock"), "body agent_settings llm model"},
+		"a bare name of Google's":     {llm("model", "gemini-2.5-pro"), "body agent_settings llm model"},
+		"azure without an address":    {llm("model", "azure/x"), "body agent_settings llm base_url"},
 		"a model of the host":         {llm("model", "ollama/llama3"), "body agent_settings llm base_url"},
 		"cloud without its keys":      {llm("model", "bedrock/x"), "body agent_settings llm aws_access_key_id"},
 		"a model without a key":       {settings("llm", map[string]any{"model": "openai/other"}), "body agent_settings llm api_key"},
@@ -118,13 +138,64 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 	}
 }
 
-func TestModelsWithNumbersInTheirNamesAreNoClouds(t *testing.T) {
+// pictures is a message of images.
+func pictures(addresses ...string) map[string]any {
+	return map[string]any{"role": "user", "content": []any{map[string]any{"type": "image", "image_urls": addresses}}}
+}
+
+func TestProvidersThatGoByAKeyAreTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, name := range []string{"gpt-4.1", "gpt-5.6", "llama3.1", "qwen2.5-coder", "openai/ai21.jamba", "claude-3.5-sonnet", "o4-mini"} {
-		body := map[string]any{"agent_settings": map[string]any{"llm": map[string]any{"model": name, "api_key": "sk-x"}}}
+	taken := func(llm map[string]any) {
+		llm["api_key"] = "sk-x"
+		body := map[string]any{"agent_settings": map[string]any{"llm": llm}}
 		if a := w.ask("ann", "POST", conversationsPath, startBody(body)); a.status != http.StatusCreated {
-			t.Errorf("%s: %d %s, want 201", name, a.status, a.body)
+			t.Errorf("%v: %d %s, want 201", llm["model"], a.status, a.body)
+		}
+	}
+	for _, name := range []string{
+		"gpt-4.1", "gpt-5.6", "chatgpt-4o-latest", "o4-mini", "ft:gpt-4o", "claude-3.5-sonnet", "claude-sonnet-4-5-20250929", "command-r-08-2024",
+		"openai/ai21.jamba", "anthropic/x", "gemini/x", "mistral/x", "groq/x", "deepseek/x", "openrouter/a/b", "together_ai/a/b",
+		"fireworks_ai/x", "xai/x", "cohere/x", "perplexity/x", "openhands/x",
+	} {
+		taken(map[string]any{"model": name})
+	}
+	for _, name := range []string{"openai/x", "azure/x", "ollama/x", "ollama_chat/x", "litellm_proxy/x", "hosted_vllm/x", "custom_openai/x"} {
+		taken(map[string]any{"model": name, "base_url": "http://203.0.113.5/v1"})
+	}
+	taken(map[string]any{"model": "bedrock/anthropic.claude-3", "aws_access_key_id": "a", "aws_secret_access_key": "b"})
+}
+
+func TestNoOtherProviderIsTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{
+		"vertex_ai", "vertex_ai_beta", "sagemaker", "github_copilot", "chatgpt", "snowflake", "databricks", "watsonx", "oci", "sap", "gdc",
+		"nadir", "bytez", "baseten", "strands_decider", "predibase", "manus", "triton", "vllm", "text-completion-openai", "Bedrock", "petals",
+		"litellm_agent", "auto_router", "github", "huggingface", "replicate", "cloudflare", "",
+	} {
+		llm := map[string]any{"model": name + "/x", "api_key": "sk-x", "base_url": "http://203.0.113.5/v1"}
+		body := map[string]any{"agent_settings": map[string]any{"llm": llm}}
+		if a := w.ask("ann", "POST", conversationsPath, startBody(body)); a.status != 422 {
+			t.Errorf("%s: %d %s, want 422", name, a.status, a.body)
+		}
+	}
+}
+
+// What the server would run in a shell of its own is text that it does not recognise.
+func TestASkillRunsNothingInTheServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for content, want := range map[string]string{
+		"a !`id` b": "a ! `id` b", "!!`id``!`x`": "!! `id``! `x`", "\\!`id`": "\\! `id`", "```\n!`id`\n": "```\n! `id`\n", "Hello! `x`": "Hello! `x`",
+	} {
+		w.upstream.forget()
+		skills := []any{map[string]any{"name": "x", "content": content, "source": "/etc/passwd", "is_agentskills_format": true}}
+		w.create("ann", map[string]any{"agent_settings": map[string]any{"agent_context": map[string]any{"skills": skills}}})
+		sent := within(t, parsed[map[string]any](t, w.posts()[0].body), "agent_settings", "agent_context")
+		skill := sent.(map[string]any)["skills"].([]any)[0].(map[string]any)
+		if skill["content"] != want || skill["source"] != nil {
+			t.Errorf("%q became %q from %v, want %q from nowhere", content, skill["content"], skill["source"], want)
 		}
 	}
 }

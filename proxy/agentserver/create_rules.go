@@ -22,6 +22,8 @@ type sanitizer struct {
 	faults     []problem.Field
 	host       string // the host that the client called
 	workingDir string // the conversation's folder, once it is known
+	contained  bool   // the conversation runs in a server of its own
+	remote     []remoteImage
 	saved      []savedSecret
 }
 

@@ -54,7 +54,7 @@ func canvasBody(id, workingDir string) map[string]any {
 				"extra_headers": nil, "temperature": nil, "timeout": 300, "seed": json.Number("900719925474099312"), "is_subscription": false,
 			},
 			"tools":                  []any{map[string]any{"name": "terminal", "params": map[string]any{}}, map[string]any{"name": "browser_tool_set", "params": map[string]any{}}},
-			"enable_switch_llm_tool": true, "enable_sub_agents": false, "tool_concurrency_limit": 1,
+			"enable_switch_llm_tool": true, "enable_sub_agents": true, "tool_concurrency_limit": 1,
 			"agent_context": map[string]any{
 				"skills": []any{map[string]any{
 					"name": "git", "content": "use git", "source": "/home/runner/SKILL.md", "is_agentskills_format": true,
@@ -109,11 +109,11 @@ func TestCreateForwardsWhatTheCanvasSendsMadeHarmless(t *testing.T) {
 				"model": "openai/house", "base_url": "http://203.0.113.7/v1", "api_key": operatorKey, "stream": true, "usage_id": "default",
 				"temperature": nil, "timeout": 300.0, "seed": 900719925474099312.0,
 			},
-			"tools":                  []any{map[string]any{"name": "terminal", "params": map[string]any{}}, map[string]any{"name": "browser_tool_set", "params": map[string]any{}}},
+			"tools":                  []any{map[string]any{"name": "terminal", "params": map[string]any{}}},
 			"enable_switch_llm_tool": false, "enable_sub_agents": false, "tool_concurrency_limit": 1.0,
 			"agent_context": map[string]any{
 				"skills": []any{map[string]any{
-					"name": "git", "content": "use git", "source": "/home/runner/SKILL.md", "is_agentskills_format": true,
+					"name": "git", "content": "use git", "is_agentskills_format": true,
 					"trigger": map[string]any{"type": "keyword", "keywords": []any{"git"}},
 				}},
 				"load_public_skills": false, "load_user_skills": false, "load_project_skills": true, "disabled_skills": []any{}, "load_memory": false,
@@ -182,9 +182,9 @@ func TestCreateOfAlmostNothingIsCompleted(t *testing.T) {
 		"conversation_id": id.String(), "user_id": w.gate["ann"].User.String(), "worktree": false, "secrets_encrypted": false,
 		"workspace": map[string]any{"kind": "LocalWorkspace", "working_dir": w.root("ann") + "/workspace/project/" + strings.ReplaceAll(id.String(), "-", "")},
 		"agent_settings": map[string]any{
-			"enable_switch_llm_tool": false,
-			"agent_context":          map[string]any{"load_user_skills": false, "load_memory": false},
-			"llm":                    map[string]any{"model": "openai/house", "base_url": "http://203.0.113.7/v1", "api_key": operatorKey, "usage_id": "default"},
+			"enable_switch_llm_tool": false, "enable_sub_agents": false,
+			"agent_context": map[string]any{"load_user_skills": false, "load_memory": false},
+			"llm":           map[string]any{"model": "openai/house", "base_url": "http://203.0.113.7/v1", "api_key": operatorKey, "usage_id": "default"},
 		},
 	}
 	if diff := cmp.Diff(want, parsed[map[string]any](t, w.posts()[0].body)); diff != "" {

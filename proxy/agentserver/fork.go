@@ -26,6 +26,9 @@ func (d *Dialect) fork(x *proxy.Exchange) error {
 	if source.State != access.StateLive {
 		return conversation.ErrState
 	}
+	if err := x.Begin(); err != nil {
+		return err
+	}
 	row := conversation.Conversation{
 		ID: uuid.New(), Team: source.Team, Starter: x.Principal().User, Private: source.Private, State: access.StateReserved,
 		WorkingDir: source.WorkingDir, Roots: source.Roots, Parent: source.Parent, ForkedFrom: source.ID,

@@ -32,7 +32,7 @@ func (d *Dialect) noSubscription(x *proxy.Exchange) error {
 	})
 }
 
-// tools lists what every server of this generation has. The upstream's list also has the tools that clients of any team brought.
+// tools lists what a conversation may have. The upstream's list also has what nobody gets, and what clients of any team brought.
 func (d *Dialect) tools(x *proxy.Exchange) error {
 	reply, err := x.Fetch(x.Request.Context(), proxy.Outgoing{})
 	if err != nil {
@@ -45,7 +45,7 @@ func (d *Dialect) tools(x *proxy.Exchange) error {
 	if err := decode(reply.Body, &names); err != nil {
 		return err
 	}
-	return x.JSON(http.StatusOK, builtin(names))
+	return x.JSON(http.StatusOK, builtin(names, d.apart(x.Request.Context())))
 }
 
 // serverInfo says which version answers and what it can do here.
@@ -61,11 +61,11 @@ func (d *Dialect) serverInfo(x *proxy.Exchange) error {
 	if err := decode(reply.Body, &said); err != nil {
 		return err
 	}
-	return x.JSON(http.StatusOK, trimServerInfo(said))
+	return x.JSON(http.StatusOK, trimServerInfo(said, d.apart(x.Request.Context())))
 }
 
 // trimServerInfo keeps what clients decide by. Uptime and idle time are demanded by the schema and tell how busy others are.
-func trimServerInfo(said map[string]any) map[string]any {
+func trimServerInfo(said map[string]any, contained bool) map[string]any {
 	kept := map[string]any{"uptime": 0, "idle_time": 0}
 	for _, name := range []string{
 		"title", "version", "sdk_version", "tools_version", "workspace_version", "conversation_runtime",
@@ -75,15 +75,15 @@ func trimServerInfo(said map[string]any) map[string]any {
 			kept[name] = v
 		}
 	}
-	kept["usable_tools"] = builtin(words(said["usable_tools"]))
+	kept["usable_tools"] = builtin(words(said["usable_tools"]), contained)
 	kept["capabilities"] = slices.DeleteFunc(words(said["capabilities"]), func(name string) bool {
 		return name != "conversation_runtime_routes_v1"
 	})
 	return kept
 }
 
-func builtin(names []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(builtinTools(), name) })
+func builtin(names []string, contained bool) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(toolsFor(contained), name) })
 }
 
 // words are the strings of a decoded list.

@@ -110,6 +110,7 @@ func (d *Dialect) checkStorable(ctx context.Context, loc []any, llm map[string]a
 // checkPlace refuses a model that is an address, or whose provider has its default address or its identity on the server's host.
 func checkPlace(loc []any, llm map[string]any) error {
 	s := &sanitizer{}
+	s.noReferences(loc, llm)
 	if llm["model"] != nil {
 		modelName(s, at(loc, "model"), llm["model"])
 		s.checkProvider(loc, llm)

@@ -29,6 +29,8 @@ func (s *Server) answer(ctx context.Context, c chat) answer {
 	switch {
 	case taken.say != "":
 		a.text = taken.say
+	case taken.call != "":
+		a.tool, a.arguments, _ = strings.Cut(taken.call, " ")
 	case taken.finish:
 		a.finish(c, conclusion(found.results))
 	default:

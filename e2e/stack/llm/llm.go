@@ -12,6 +12,7 @@
 // A message is read line by line:
 //
 //	run: COMMAND   the agent runs exactly this in its terminal; one after the other
+//	call: TOOL {}  the agent calls this tool with these arguments, offered or not
 //	say: TEXT      the agent answers with this text and stops
 //	slow: N        what follows is held back for N seconds, or until Release("N")
 //	slow: NAME     what follows is held back until Release("NAME")

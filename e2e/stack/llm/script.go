@@ -19,6 +19,7 @@ type hold struct {
 type step struct {
 	holds   []hold
 	command string // run this in the terminal
+	call    string // or call this tool with these arguments: a name, a blank and an object
 	say     string // or answer with this text
 	finish  bool   // or finish the task
 }
@@ -36,6 +37,8 @@ func parse(message string) []step {
 			holds = append(holds, newHold(rest))
 		case word == "run":
 			steps, holds = append(steps, step{holds: holds, command: rest}), nil
+		case word == "call":
+			steps, holds = append(steps, step{holds: holds, call: rest}), nil
 		case word == "say":
 			return append(steps, step{holds: holds, say: rest})
 		}
