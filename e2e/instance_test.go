@@ -113,7 +113,8 @@ func launchBinary(ctx context.Context, binary string, env map[string]string) (*i
 	if err != nil {
 		return nil, err
 	}
-	wire, err := relay.Listen(address.Host, secrets())
+	needles, words := lookedFor()
+	wire, err := relay.Listen(address.Host, needles, words...)
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/openhands-saas/openhands-saas/e2e/stack"
-	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 )
 
 // TestAnAgentThatPrintsTheKeyShowsNobodyTheKey only makes the agent print it, in every form; that no byte which any client
@@ -56,37 +52,6 @@ func printsKey() string {
 		"run: " + decode(key[:half]) + "; sleep 0.3; " + decode(key[half:]) + "; echo ' split'",
 		"run: " + decode(key) + " > key.txt; " + decode(key) + " 1>&2; echo ' file'",
 	}, "\n")
-}
-
-// TestWithMaskingSwitchedOffTheKeyIsSeen proves that the watching sees: the same script, run against a build of the product
-// that masks nothing, shows the key in the history, over the socket and in the file. No build that people run can be told to.
-func TestWithMaskingSwitchedOffTheKeyIsSeen(t *testing.T) {
-	t.Parallel()
-	binary, err := stack.BuildBinary(t.Context(), stack.BinaryOptions{
-		Output: filepath.Join(t.TempDir(), "unmasked"), Race: true, Tags: "unmasked",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := launchBinary(t.Context(), binary, environment(dbtest.URL(t), nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	user := signedUp(t, server.url)
-	id := user.create(printsKey())
-	user.finished(id)
-	for what, read := range map[string]func(){
-		"the history": func() { user.events(id) },
-		"the socket":  func() { readUntil(t, user.socket("/sockets/events/"+id+"?resend_mode=all"), world.upstream.Key()) },
-		"the file":    func() { user.want(http.StatusOK, user.get("/api/conversations/"+id+"/workspace/key.txt")) },
-	} {
-		before := len(server.wire.Finds())
-		read()
-		if len(server.wire.Finds()) == before {
-			t.Errorf("the key was delivered by %s and nobody noticed", what)
-		}
-	}
 }
 
 // decode is a shell command that prints text without naming it.

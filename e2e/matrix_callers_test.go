@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,12 +32,12 @@ type matrix struct {
 
 // exhibit is a conversation with all that can be found in it.
 type exhibit struct {
-	id, dir, title, file, content, sha, event, events string
+	id, dir, title, file, content, sha, event, events, command string
 }
 
 // marks are what only who sees the conversation may be shown.
 func (e exhibit) marks() []string {
-	return []string{e.id, strings.ReplaceAll(e.id, "-", ""), e.title, e.content, e.file, e.sha, e.event}
+	return []string{e.id, strings.ReplaceAll(e.id, "-", ""), e.dir, e.title, e.content, e.file, e.sha, e.event, e.command}
 }
 
 // caller is one kind of caller.
@@ -105,6 +106,7 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 		}
 	}
 	all.Wait()
+	shared := sharedByAll(t, m.shown)
 	ours := append(m.shown.marks(), team, m.owner.email)
 	for _, c := range m.callers {
 		switch c.column {
@@ -115,7 +117,7 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 			c.mine, c.theirs, c.foreign = theirs, m.shown, ours
 			c.warm(t)
 		default:
-			c.theirs, c.foreign = m.shown, append(append(ours, theirs.marks()...), other.email)
+			c.theirs, c.foreign = m.shown, slices.Concat(ours, theirs.marks(), []string{other.email})
 		}
 		if c.about.id == "" {
 			c.about = m.shown
@@ -127,11 +129,25 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 			c.warm(t)
 		}
 	}
+	for _, c := range m.callers {
+		c.foreign = append(slices.Clone(c.foreign), shared...)
+	}
 	m.naming = &caller{column: "other", label: "naming", client: other.inTeam(team), user: "", about: m.shown, mine: m.shown, theirs: m.shown}
 	m.nobody = &caller{
 		column: "anonymous", client: newClient(t, m.server.url), user: "anonymous",
-		about: m.shown, mine: m.shown, theirs: m.shown, foreign: append(append(ours, theirs.marks()...), other.email),
+		about: m.shown, mine: m.shown, theirs: m.shown, foreign: slices.Concat(ours, theirs.marks(), []string{other.email}, shared),
 	}
+}
+
+// sharedByAll puts something where the upstream keeps things once for all, under the name that everybody asks for, so that
+// there, too, 404 means hidden. It returns what nobody may be shown of it.
+func sharedByAll(t *testing.T, e exhibit) []string {
+	t.Helper()
+	mark := "seeded" + e.title
+	asUpstream(t, "PUT", "/api/settings/secrets", map[string]any{"name": "sample", "value": mark + "-value", "description": mark})
+	asUpstream(t, "POST", "/api/profiles/sample", map[string]any{"llm": map[string]any{"model": "openai/" + mark}})
+	asUpstream(t, "POST", "/api/workspaces", map[string]any{"workspaces": []any{map[string]any{"id": "/" + mark, "name": mark, "path": e.dir}}})
+	return []string{mark}
 }
 
 // spoil takes from the last three what makes them callers, before their tokens are used for the first time.
@@ -163,6 +179,7 @@ func furnished(t *testing.T, c *client) exhibit {
 	e.dir = c.workingDir(e.id)
 	e.events = c.want(http.StatusOK, c.get(path+"/events/count")).body
 	e.event = first(t, `"id":"([^"]+)"[^{}]*"source":"user"|"source":"user"[^{}]*"id":"([^"]+)"`, c.events(e.id))
+	e.command = c.field(c.want(http.StatusOK, c.post(path+"/bash/execute_bash_command", map[string]any{"command": "cat " + e.file})), "id")
 	e.sha = first(t, `"(?:sha|hash|commit)":"([0-9a-f]{7,40})"`, c.want(http.StatusOK, c.get(path+"/git/commits?path="+e.dir)).body)
 	return e
 }
@@ -228,7 +245,7 @@ var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
 func (c *caller) fill(text string) string {
 	values := map[string]string{
 		"{id}": c.about.id, "{dir}": c.about.dir, "{title}": c.about.title, "{file}": c.about.file, "{file_path}": c.about.file,
-		"{event}": c.about.event, "{event_id}": c.about.event, "{sha}": c.about.sha, "{mine}": c.mine.id,
+		"{event}": c.about.event, "{event_id}": c.about.event, "{sha}": c.about.sha, "{command}": c.about.command, "{mine}": c.mine.id,
 		"{theirs}": c.theirs.id, "{theirdir}": c.theirs.dir, "{theirfile}": c.theirs.file,
 		"{conversation_id}": c.about.id, "{runtime_conversation_id}": c.about.id,
 		"{hex}": strings.ToUpper(strings.ReplaceAll(c.about.id, "-", "")),

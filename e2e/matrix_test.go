@@ -22,7 +22,9 @@ import (
 func TestEveryOperationForEveryKindOfCaller(t *testing.T) {
 	t.Parallel()
 	expected, requests := readMatrix(t), readRequests(t)
-	checkComplete(t, expected, requests)
+	for _, fault := range incomplete(upstreamOperations(t), expected, requests) {
+		t.Error(fault)
+	}
 	m := newMatrix(t, expected, requests)
 
 	draft := &draft{cells: map[string]map[string]cell{}}
@@ -114,28 +116,46 @@ func (m *matrix) unharmed(t *testing.T) {
 	}
 }
 
-// checkComplete says which operations have no expectations, and which lines no operation.
-func checkComplete(t *testing.T, expected map[string]map[string]cell, requests []matrixRequest) {
-	t.Helper()
-	known := upstreamOperations(t)
+// incomplete says which operations have no expectations, and which lines no operation.
+func incomplete(known map[string]bool, expected map[string]map[string]cell, requests []matrixRequest) (faults []string) {
+	asked := map[string]bool{}
+	for _, r := range requests {
+		asked[r.key] = true
+		if expected[r.key] == nil {
+			faults = append(faults, "testdata/matrix.requests.txt asks "+r.key+", of which nothing is expected")
+		}
+	}
 	for operation := range known {
-		if _, ok := expected[operation]; !ok {
-			t.Errorf("testdata/matrix.txt expects nothing of %s", operation)
+		if expected[operation] == nil {
+			faults = append(faults, "testdata/matrix.txt expects nothing of "+operation)
 		}
 	}
 	for key := range expected {
-		operation, _, _ := strings.Cut(key, " #")
-		if !known[operation] {
-			t.Errorf("testdata/matrix.txt has a line for %s, which is no operation", key)
+		if operation, _, _ := strings.Cut(key, " #"); !known[operation] {
+			faults = append(faults, "testdata/matrix.txt has a line for "+key+", which is no operation")
 		}
-		if !slices.ContainsFunc(requests, func(r matrixRequest) bool { return r.key == key }) {
-			t.Errorf("nothing asks %s", key)
+		if !asked[key] {
+			faults = append(faults, "nothing asks "+key)
 		}
 	}
-	for _, r := range requests {
-		if _, ok := expected[r.key]; !ok {
-			t.Errorf("testdata/matrix.requests.txt asks %s, of which nothing is expected", r.key)
-		}
+	slices.Sort(faults)
+	return faults
+}
+
+func TestAnOperationWithoutExpectationsIsNoticed(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{"GET /a": true, "GET /b": true}
+	line := map[string]cell{}
+	got := incomplete(known, map[string]map[string]cell{"GET /a": line, "GET /a #x": line, "GET /c": line}, []matrixRequest{{key: "GET /a"}, {key: "GET /a #y"}})
+	want := []string{
+		"nothing asks GET /a #x",
+		"nothing asks GET /c",
+		"testdata/matrix.requests.txt asks GET /a #y, of which nothing is expected",
+		"testdata/matrix.txt expects nothing of GET /b",
+		"testdata/matrix.txt has a line for GET /c, which is no operation",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -1,12 +1,12 @@
 // Package relay is a TCP relay between clients and a server. It looks for secrets in every byte that the server delivers, and
 // it can hold back either direction, as a slow or dead network would.
 //
-// It changes nothing and understands nothing: HTTP, WebSockets and downloads are all just bytes, so no form of delivery can
-// be forgotten. It only works without TLS and compression. A secret split over two packets is found.
+// It changes nothing: HTTP, WebSockets and downloads are all just bytes, so no form of delivery can be forgotten. All that it
+// understands is what may stand in the middle of a secret: the end of a packet, of a chunk, of a frame. What is compressed
+// cannot be looked into, so an answer that says it is counts as a find.
 package relay
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +27,7 @@ type Relay struct {
 	listener net.Listener
 	target   string
 	needles  map[string][]byte
-	longest  int
+	words    []Word
 	bytes    atomic.Int64
 	down     atomic.Bool
 	clients  sync.WaitGroup
@@ -37,16 +37,22 @@ type Relay struct {
 	conns map[net.Conn]struct{}
 }
 
-// Listen relays a free loopback port to target (host:port) and looks for the needles (name → secret).
-func Listen(target string, needles map[string]string) (*Relay, error) {
+// Word is something to look for that is a find only as what follows it makes it one.
+type Word struct {
+	Name     string
+	Begins   string                 // the bytes that are looked for
+	Harmless func(rest string) bool // judges what follows, up to a byte that cannot be part of a path
+}
+
+// Listen relays a free loopback port to target (host:port) and looks for the needles (name → secret) and the words.
+func Listen(target string, needles map[string]string, words ...Word) (*Relay, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	r := &Relay{listener: listener, target: target, needles: map[string][]byte{}, conns: map[net.Conn]struct{}{}}
+	r := &Relay{listener: listener, target: target, needles: map[string][]byte{}, words: words, conns: map[net.Conn]struct{}{}}
 	for name, secret := range needles {
 		r.needles[name] = []byte(secret)
-		r.longest = max(r.longest, len(secret))
 	}
 	r.clients.Go(r.accept)
 	return r, nil
@@ -118,7 +124,9 @@ func (r *Relay) relay(client net.Conn) {
 		_ = server.(*net.TCPConn).CloseWrite()
 		_, _ = io.Copy(io.Discard, client)
 	}()
-	_, _ = io.Copy(client, io.TeeReader(&gated{server, &r.Answers}, &scanner{relay: r}))
+	looking := r.scan()
+	_, _ = io.Copy(client, io.TeeReader(&gated{server, &r.Answers}, looking))
+	looking.end()
 	// A server may answer before it has read the whole request. To close now would destroy that answer on its way to a
 	// client that still sends, so the client is heard out, for a moment.
 	_ = client.(*net.TCPConn).CloseWrite()
@@ -138,25 +146,6 @@ func (r *Relay) keep(c net.Conn) func() {
 		defer r.mu.Unlock()
 		delete(r.conns, c)
 	}
-}
-
-// scanner looks at one direction of one connection; it carries as many bytes as a secret may have begun with.
-type scanner struct {
-	relay *Relay
-	carry []byte
-}
-
-func (s *scanner) Write(p []byte) (int, error) {
-	s.relay.bytes.Add(int64(len(p)))
-	window := append(s.carry, p...)
-	for name, secret := range s.relay.needles {
-		if i := bytes.Index(window, secret); i >= 0 {
-			s.relay.found(name, window[max(0, i-200):i])
-			clear(window[i : i+len(secret)]) // report once
-		}
-	}
-	s.carry = slices.Clone(window[max(0, len(window)-max(0, s.relay.longest-1)):])
-	return len(p), nil
 }
 
 func (r *Relay) found(name string, before []byte) {

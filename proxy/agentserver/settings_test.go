@@ -165,6 +165,8 @@ func TestTheRestAnswersInTheUpstreamsShapesAndRefusesChanges(t *testing.T) {
 		{"GET", "/api/llm/provider-connections", 200, `[]`},
 		{"POST", "/api/llm/provider-connections", 403, ""},
 		{"GET", "/api/canvas-extensions/installed", 200, `{"canvas_extensions":[]}`},
+		{"GET", "/api/canvas-extensions/installed/some-name", 404, `{"detail":"Canvas extension 'some-name' is not installed"}`},
+		{"GET", "/api/canvas-extensions/installed/some-name/bundle", 404, `{"detail":"Canvas extension 'some-name' is not installed"}`},
 		{"POST", "/api/canvas-extensions/install", 403, ""},
 		{"GET", "/api/automation/health", 404, ""},
 		{"GET", "/api/automation/v1?limit=50&offset=0", 200, `{"automations":[],"total":0}`},

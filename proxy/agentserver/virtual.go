@@ -67,8 +67,8 @@ func virtualRoutes() []route {
 		{"GET", "/api/automation/v1", read, proxy.Virtual, fixed(map[string]any{"automations": []any{}, "total": 0}), "none: that service is another program; a 404 would show as an error in the UI"},
 
 		{"GET", extensionsPath + "/installed", read, proxy.Virtual, fixed(map[string]any{"canvas_extensions": []any{}}), "the UI runs each in everybody's page"},
-		{"GET", extensionsPath + "/installed/{extension_name}", access.Nobody, proxy.Deny, nil, "there are none"},
-		{"GET", extensionsPath + "/installed/{extension_name}/bundle", access.Nobody, proxy.Deny, nil, "script in everybody's page"},
+		{"GET", extensionsPath + "/installed/{extension_name}", read, proxy.Virtual, (*Dialect).noExtension, "there are none"},
+		{"GET", extensionsPath + "/installed/{extension_name}/bundle", read, proxy.Virtual, (*Dialect).noExtension, "there are none; it would be script in everybody's page"},
 		{"POST", extensionsPath + "/install", access.Nobody, proxy.Deny, nil, "script in everybody's page"},
 		{"PATCH", extensionsPath + "/installed/{extension_name}", access.Nobody, proxy.Deny, nil, "script in everybody's page"},
 		{"DELETE", extensionsPath + "/installed/{extension_name}", access.Nobody, proxy.Deny, nil, "script in everybody's page"},
@@ -125,6 +125,10 @@ func (d *Dialect) noSecret(*proxy.Exchange) error {
 
 func (d *Dialect) noAgentProfile(x *proxy.Exchange) error {
 	return problem.Newf(http.StatusNotFound, "Agent profile '%s' not found", clipped(x.Param("name")))
+}
+
+func (d *Dialect) noExtension(x *proxy.Exchange) error {
+	return problem.Newf(http.StatusNotFound, "Canvas extension '%s' is not installed", clipped(x.Param("extension_name")))
 }
 
 // clipped bounds a name that is given back in an answer.
