@@ -35,7 +35,11 @@ func TestKilledWithAHundredRequestsInFlightNothingIsLostOrCanBeTaken(t *testing.
 	forked := func(who *client, _ int) request {
 		return request{"POST", "/api/conversations/" + sources[who] + "/fork", map[string]any{}}
 	}
+	lost := c.count("failed")
 	before := len(c.upstreamIDs())
+	c.round("forks that the upstream never saw", c.wire.Requests.Close, forked, func() error { return c.rowsAre("reserved", inFlight) })
+	c.wantRows("failed", lost+inFlight)
+	c.wantUpstream(before)
 	c.round("forks that the upstream answered in vain", c.wire.Answers.Close, forked, func() error { return c.upstreamHas(before + inFlight) })
 	c.round("forks at all their steps at once", nil, forked, c.more("live", inFlight/4))
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,8 +18,14 @@ import (
 )
 
 // answering refuses what a Viewer says in words that count.
-func answering(c *proxy.Config) {
-	var n atomic.Int64
+func answering(c *proxy.Config) { counting(new(atomic.Int64))(c) }
+
+// counting is answering for a test that looks how often it was refused.
+func counting(n *atomic.Int64) func(*proxy.Config) {
+	return func(c *proxy.Config) { refusing(c, n) }
+}
+
+func refusing(c *proxy.Config, n *atomic.Int64) {
 	c.Operations = []proxy.Operation{{
 		Method: "GET", Path: "/sockets/events/{conversation_id}", Permission: access.ConversationRead, Treatment: proxy.Own, WebSocket: true,
 		Handle: func(x *proxy.Exchange) error {
@@ -83,7 +91,8 @@ func TestAnAnswerDoesNotComeIntoTheMiddleOfAMessage(t *testing.T) {
 		_, _ = w.Write([]byte("b"))
 		_ = w.Close()
 	}
-	s := newStand(t, up.ServeHTTP, answering)
+	var refused atomic.Int64
+	s := newStand(t, up.ServeHTTP, counting(&refused))
 	c := s.open(t, live, bearer("viewer"))
 	_, r, err := c.Reader(t.Context())
 	if err != nil {
@@ -95,7 +104,8 @@ func TestAnAnswerDoesNotComeIntoTheMiddleOfAMessage(t *testing.T) {
 	for range 20 {
 		say(t, c, "hello")
 	}
-	time.AfterFunc(300*time.Millisecond, func() { close(finish) }) // until then all were heard
+	eventually(t, 5*time.Second, "all were heard", func() bool { return refused.Load() == 20 })
+	close(finish)
 	if rest, err := io.ReadAll(r); string(rest) != strings.Repeat("a", 99_000)+"b" {
 		t.Errorf("got %.20q of %d bytes, %v", rest, len(rest), err)
 	}
@@ -122,15 +132,16 @@ func TestARoleThatIsLoweredInTheMiddleOfAMessageDoesNotFinishIt(t *testing.T) {
 	w, _ := c.Writer(t.Context(), websocket.MessageText)
 	_, _ = w.Write([]byte(strings.Repeat("x", 100_000)))
 	s.change(func() { s.people["dev"] = person("dev+1@example.com", red, access.Viewer) })
+	ended := make(chan websocket.StatusCode, 1)
 	go func() {
-		for t.Context().Err() == nil {
-			if _, err := w.Write([]byte(strings.Repeat("y", 10_000))); err != nil {
-				return
-			}
-			time.Sleep(20 * time.Millisecond) // a message that goes on and on
-		}
+		_, _, err := c.Read(t.Context())
+		ended <- websocket.CloseStatus(err)
 	}()
-	if got := ends(t, c, 2*promise); got.Code != 1013 {
+	eventually(t, 2*promise, "the message cannot go on", func() bool {
+		_, err := w.Write([]byte(strings.Repeat("y", 1000)))
+		return err != nil
+	})
+	if got := <-ended; got != 1013 {
 		t.Errorf("got %v", got)
 	}
 	if err := <-up.closed; err == nil {
@@ -157,22 +168,28 @@ func TestTheRightToWriteIsThatOnTheConversationAsItIsNow(t *testing.T) {
 // An upstream that talks to a client that does not read is held back: what is not read waits in buffers of a known size.
 func TestASlowReaderCostsBoundedMemory(t *testing.T) {
 	var sent atomic.Int64
+	held := make(chan struct{}, 1)
 	up := newSpeaker()
 	up.options.CompressionMode = websocket.CompressionDisabled
 	up.greet = func(ctx context.Context, c *websocket.Conn) {
 		message := []byte(strings.Repeat("x", 256<<10))
-		for c.Write(ctx, websocket.MessageText, message) == nil && sent.Load() < 1<<30 {
+		for sent.Load() < 1<<30 {
+			waits := time.AfterFunc(500*time.Millisecond, func() { held <- struct{}{} })
+			err := c.Write(ctx, websocket.MessageText, message)
+			if !waits.Stop() || err != nil {
+				return
+			}
 			sent.Add(int64(len(message)))
 		}
 	}
 	s := newStand(t, up.ServeHTTP, answering)
 	before := memory()
 	c := s.open(t, live, bearer("viewer"))
-	eventually(t, 20*time.Second, "the upstream is held back", func() bool {
-		was := sent.Load()
-		time.Sleep(500 * time.Millisecond) // nothing else tells that nothing more comes
-		return was > 0 && sent.Load() == was
-	})
+	select {
+	case <-held: // one message has been on its way for long
+	case <-time.After(20 * time.Second):
+		t.Fatal("the upstream is not held back")
+	}
 	if total := sent.Load(); total > 64<<20 {
 		t.Errorf("%d MiB were taken from the upstream", total>>20) // the kernel's buffers, four of them
 	}
@@ -189,4 +206,40 @@ func TestASlowReaderCostsBoundedMemory(t *testing.T) {
 	}
 	_ = c.CloseNow()
 	eventually(t, 5*time.Second, "the tunnel ends", func() bool { return s.engine.Live().Len() == 0 })
+}
+
+// An upstream's connection may be dead for as long as nothing is written: only a ping tells.
+func TestTheUpstreamIsPingedTooAndGivenUpWhenItDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var kept []net.Conn
+	s := newStand(t, idle(&kept, &mu), func(c *proxy.Config) { c.Socket.Ping = 100 * time.Millisecond })
+	c := s.open(t, live, bearer("dev"))
+	ended := make(chan websocket.StatusCode, 1)
+	go func() { // which answers the pings that it gets
+		_, _, err := c.Read(t.Context())
+		ended <- websocket.CloseStatus(err)
+	}()
+	var upstream net.Conn
+	eventually(t, promise, "both are joined", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(kept) == 1 {
+			upstream = kept[0]
+		}
+		return upstream != nil
+	})
+	ping := make([]byte, 6)
+	_ = upstream.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.ReadFull(upstream, ping); err != nil || ping[0] != 0x89 || ping[1] != 0x80 {
+		t.Fatalf("the upstream got %x, %v; want a masked ping", ping, err)
+	}
+	select {
+	case code := <-ended:
+		if code != 1013 {
+			t.Errorf("the client was told %d, want 1013", code)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the client's side lives on")
+	}
 }

@@ -4,10 +4,15 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/access"
@@ -139,34 +144,124 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 	eventually(t, promise, "nothing is left", func() bool { return s.engine.Live().Len() == 0 })
 }
 
+// paced is a connection on which a byte comes now and then.
+type paced struct {
+	nothing
+	every    time.Duration
+	left     int
+	deadline time.Time
+}
+
+func (p *paced) SetReadDeadline(t time.Time) error {
+	p.deadline = t
+	return nil
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	if wait := time.Until(p.deadline); wait < p.every {
+		<-time.After(wait)
+		return 0, os.ErrDeadlineExceeded
+	}
+	<-time.After(p.every)
+	p.left--
+	b[0] = 'x'
+	return 1, nil
+}
+
 func TestABodyMayTakeLongAsLongAsItComes(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, nil, brief)
-	client := send(t, s, "/api/models", "dev", "Content-Length: 20")
-	for range 20 {
-		_, _ = io.WriteString(client, "x")
-		time.Sleep(50 * time.Millisecond) // the pace is what is tested
-	}
-	res, err := http.ReadResponse(client.in, nil)
+	synctest.Test(t, func(t *testing.T) {
+		const patience = 30 * time.Second
+		for _, c := range []struct {
+			every time.Duration
+			whole bool
+		}{{time.Millisecond, true}, {patience / 20, true}, {patience * 9 / 10, true}, {patience * 11 / 10, false}} {
+			p := &paced{every: c.every, left: 100}
+			began := time.Now()
+			got, err := io.ReadAll(proxy.NewIncoming(p, io.NopCloser(p), patience))
+			if (err == nil) != c.whole || c.whole && len(got) != 100 {
+				t.Errorf("a byte each %s: %d came in %s, %v", c.every, len(got), time.Since(began), err)
+			}
+		}
+	})
+}
+
+// bubble serves one connection within a synctest bubble, where waiting takes no time.
+func bubble(t *testing.T, operation proxy.Operation) net.Conn {
+	t.Helper()
+	w := newWorld()
+	engine, err := proxy.New(proxy.Config{
+		Upstream: &url.URL{Scheme: "http", Host: "upstream.invalid"}, Key: key, Operations: []proxy.Operation{operation},
+		Gate: w, Objects: w, Events: w, Log: slog.New(slog.DiscardHandler), BodyTimeout: 300 * time.Millisecond,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := io.ReadAll(res.Body)
-	if res.StatusCode != 200 || !strings.Contains(string(got), strings.Repeat("x", 20)) {
-		t.Errorf("got %d %s", res.StatusCode, got)
-	}
+	client, conn := net.Pipe()
+	server := &http.Server{Handler: engine}
+	one := &single{conns: make(chan net.Conn, 1)}
+	one.conns <- conn
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Serve(one) }()
+	t.Cleanup(func() {
+		_ = client.Close()
+		_ = server.Close()
+		<-done
+		engine.Close()
+	})
+	return client
 }
+
+// single is a listener of one connection.
+type single struct {
+	conns chan net.Conn
+	once  sync.Once
+}
+
+// Accept implements net.Listener.
+func (s *single) Accept() (net.Conn, error) {
+	if c, open := <-s.conns; open {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+// Close implements net.Listener.
+func (s *single) Close() error {
+	s.once.Do(func() { close(s.conns) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (s *single) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestAnAnswerMayTakeLongAfterTheBodyCame(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		time.Sleep(900 * time.Millisecond) // thrice the patience with a body
-		_, _ = w.Write(body)
-	}, brief)
-	has(t, s.ask(t, "POST", "/api/models", "dev", body("hello")), 200, "hello")
-	chunked := func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader("hello")), -1 }
-	has(t, s.ask(t, "POST", "/api/models", "dev", chunked), 200, "hello")
+	for _, framing := range []string{"Content-Length: 7\r\n\r\n{\"a\":1}", "Transfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			client := bubble(t, proxy.Operation{Method: "POST", Path: "/api/slow", Permission: access.TeamRead, Treatment: proxy.Virtual,
+				Handle: func(x *proxy.Exchange) error {
+					if _, err := x.ReadJSON(); err != nil {
+						return err
+					}
+					<-time.After(time.Minute) // many times the patience with a body
+					if err := x.Request.Context().Err(); err != nil {
+						return err
+					}
+					return x.NoContent(204)
+				}})
+			go func() {
+				_, _ = io.WriteString(client, "POST /api/slow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer dev\r\nContent-Type: application/json\r\n"+framing)
+			}()
+			res, err := http.ReadResponse(bufio.NewReader(client), nil)
+			if err != nil || res.StatusCode != 204 {
+				t.Errorf("got %v, %v", res, err)
+			}
+		})
+	}
 }
 
 // wired is a connection that notes which read deadlines it was given.

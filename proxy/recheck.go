@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,14 +13,18 @@ import (
 const (
 	checkTimeout = time.Second
 	checkWorkers = 8
+	glance       = 50 * time.Millisecond  // between two looks whether events still come
 	settle       = 100 * time.Millisecond // lets a burst of events, and the caches that also hear them, come to rest
 )
 
-// run checks all that lives at every tick and soon after every event.
+// run checks all that lives at every tick, soon after every event, and at the moment when events may be missing: what was missed
+// is then asked about.
 func (r *Registry) run() {
 	defer close(r.done)
-	tick := time.NewTicker(r.every)
+	tick, look := time.NewTicker(r.every), time.NewTicker(glance)
 	defer tick.Stop()
+	defer look.Stop()
+	fresh := true
 	for {
 		select {
 		case <-r.stop:
@@ -29,6 +32,11 @@ func (r *Registry) run() {
 		case <-tick.C:
 		case <-r.kick:
 			time.Sleep(settle)
+		case <-look.C:
+			was := fresh
+			if fresh = r.fresh(); fresh || !was {
+				continue
+			}
 		}
 		r.check()
 	}
@@ -45,23 +53,78 @@ func (r *Registry) check() {
 		q := e.question()
 		groups[q] = append(groups[q], e)
 	}
-	var s sweep
-	slots := make(chan struct{}, checkWorkers)
+	s, asked := &sweep{back: make(chan struct{}, len(groups))}, 0
 	for q, group := range groups {
-		slots <- struct{}{}
-		s.working.Go(func() {
-			defer func() { <-slots }()
-			r.checkGroup(&s, q, group)
-		})
+		if !s.within(r.slots) {
+			break
+		}
+		asked++
+		go func() {
+			defer func() { s.back <- struct{}{}; <-r.slots }()
+			r.checkGroup(s, q, group)
+		}()
 	}
-	s.working.Wait()
+	s.await(asked)
+	r.expire(all, s)
 }
 
-// sweep is one check of everything. Once nobody answers, the rest is not asked about: each question would wait its time.
-type sweep struct {
-	working sync.WaitGroup
-	away    atomic.Pointer[error]
+// expire ends what could not be asked about for as long as its lease.
+func (r *Registry) expire(all []*entry, s *sweep) {
+	for _, e := range all {
+		if r.now().Sub(time.Unix(0, e.good.Load())) > r.lease && e.end(closeTryLater, "the right to this connection cannot be confirmed now") {
+			r.log.Warn("a live connection ended: its right could not be confirmed in time", "error", s.reason())
+		}
+	}
 }
+
+// sweep is one check of everything. Once nobody answers, the rest is not asked about: each question would wait its time. Nor does
+// it wait for those who were asked and do not even notice that their time is over, as behind a connection that hangs. They keep
+// their places, so that they do not become more and more.
+type sweep struct {
+	back chan struct{}
+	away atomic.Pointer[error]
+}
+
+// within takes one of the places; false when none becomes free in time.
+func (s *sweep) within(slots chan<- struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	default:
+	}
+	late := time.NewTimer(checkTimeout + settle)
+	defer late.Stop()
+	select {
+	case slots <- struct{}{}:
+		return true
+	case <-late.C:
+		s.away.CompareAndSwap(nil, &errNoAnswer)
+		return false
+	}
+}
+
+// await waits until so many are back, or should be.
+func (s *sweep) await(asked int) {
+	late := time.NewTimer(checkTimeout + settle)
+	defer late.Stop()
+	for range asked {
+		select {
+		case <-s.back:
+		case <-late.C:
+			s.away.CompareAndSwap(nil, &errNoAnswer)
+			return
+		}
+	}
+}
+
+func (s *sweep) reason() error {
+	if err := s.away.Load(); err != nil {
+		return *err
+	}
+	return errNoAnswer
+}
+
+var errNoAnswer = errors.New("nobody answers")
 
 // question is what the gate is asked. A thing that is about a conversation does not depend on the current team.
 type question struct {
@@ -77,22 +140,26 @@ func (e *entry) question() question {
 	return q
 }
 
+// checkGroup asks about things of one credential. An answer that comes too late counts for nothing: a later check may know better.
 func (r *Registry) checkGroup(s *sweep, q question, group []*entry) {
+	began := r.now()
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	caller, err := ask(s, func() (access.Caller, error) { return r.gate.Resolve(ctx, q.credential, q.team) })
 	for _, e := range group {
-		if err != nil {
-			r.judge(e, err)
-			continue
+		object, failed := access.Object{}, err
+		if failed == nil {
+			object, failed = r.allowed(ctx, s, caller.Principal, e)
 		}
-		object, err := r.allowed(ctx, s, caller.Principal, e)
-		if err != nil {
-			r.judge(e, err)
-			continue
+		switch {
+		case ctx.Err() != nil:
+			return
+		case failed != nil:
+			e.judge(failed)
+		default:
+			e.good.Store(began.UnixNano())
+			e.renew(caller.Principal, object)
 		}
-		e.good = r.now()
-		e.renew(caller.Principal, object)
 	}
 }
 
@@ -137,14 +204,11 @@ func (r *Registry) allowed(ctx context.Context, s *sweep, p *access.Principal, e
 }
 
 // judge ends what lost its right. While nobody can be asked, a thing lives on until its lease runs out.
-func (r *Registry) judge(e *entry, err error) {
+func (e *entry) judge(err error) {
 	switch {
 	case isUnauthorized(err):
 		e.end(closeCredentials, "Authentication failed")
 	case decided(err):
 		e.end(closeHidden, "Conversation not found")
-	case r.now().Sub(e.good) > r.lease:
-		r.log.Warn("a live connection ended: its right could not be confirmed in time", "error", err)
-		e.end(closeTryLater, "the right to this connection cannot be confirmed now")
 	}
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,8 @@ type Registry struct {
 	lease   time.Duration
 	every   time.Duration
 	now     func() time.Time
+	fresh   func() bool
+	slots   chan struct{} // for those who ask
 
 	mu      sync.Mutex
 	entries map[*entry]struct{}
@@ -57,7 +60,7 @@ type Registry struct {
 
 type entry struct {
 	Live
-	good time.Time // of the last good check; used by the checking goroutine only
+	good atomic.Int64 // when the last good check began, Unix nanoseconds
 
 	mu    sync.Mutex
 	ended bool
@@ -66,7 +69,7 @@ type entry struct {
 func newRegistry(cfg Config) *Registry {
 	r := &Registry{
 		gate: cfg.Gate, objects: cfg.Objects, log: cfg.Log, lease: cfg.Lease, every: cfg.Recheck,
-		now: cfg.Now, entries: map[*entry]struct{}{},
+		now: cfg.Now, fresh: cfg.Events.Fresh, entries: map[*entry]struct{}{}, slots: make(chan struct{}, checkWorkers),
 		stop: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1),
 	}
 	cfg.Events.Subscribe(func(postgres.Event) { r.wake() })
@@ -77,7 +80,8 @@ func newRegistry(cfg Config) *Registry {
 // Add registers l until remove is called; after remove returned, End is not called any more. End must not call remove before
 // it returned. In a registry that is closed, l ends at once.
 func (r *Registry) Add(l Live) (remove func()) {
-	e := &entry{Live: l, good: r.now()}
+	e := &entry{Live: l}
+	e.good.Store(r.now().UnixNano())
 	r.mu.Lock()
 	closed := r.closed
 	if !closed {
@@ -110,14 +114,16 @@ func (r *Registry) Len() int {
 	return len(r.entries)
 }
 
-// end ends the entry once.
-func (e *entry) end(code int, reason string) {
+// end ends the entry once, and says whether it was this time.
+func (e *entry) end(code int, reason string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.ended {
-		e.ended = true
-		e.End(code, reason)
+	if e.ended {
+		return false
 	}
+	e.ended = true
+	e.End(code, reason)
+	return true
 }
 
 // close ends everything, and waits a while for it to be over.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,14 +96,67 @@ func TestASocketSurvivesADatabaseThatIsAwayUntilTheLeaseEnds(t *testing.T) {
 	if got := ends(t, c, 5*time.Second); got.Code != 1013 {
 		t.Errorf("got %v", got)
 	}
+}
+
+func TestASocketSurvivesAShortAbsenceOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newSpeaker().ServeHTTP, nil)
+	c := s.open(t, live, bearer("dev"))
+	s.change(func() { s.away = problem.Unavailable("The database does not answer.", nil) })
+	eventually(t, promise, "it was asked in vain", func() bool { return s.refusals() > 2 })
 	s.change(func() { s.away = nil })
-	c = s.open(t, live, bearer("dev"))
-	s.change(func() { s.away = away })
-	time.AfterFunc(200*time.Millisecond, func() { s.change(func() { s.away = nil }) })
-	ctx, cancel := context.WithTimeout(t.Context(), 1200*time.Millisecond)
-	defer cancel()
-	if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != -1 {
-		t.Errorf("a short absence ended the socket: %v", err)
+	for range 3 {
+		say(t, c, "hello")
+		hear(t, c)
+	}
+}
+
+// hanging is a gate behind a connection that hangs: it does not even notice that the time of a question is over.
+type hanging struct {
+	*world
+	hangs   atomic.Bool
+	asked   atomic.Int64
+	release chan struct{}
+}
+
+func (h *hanging) Resolve(ctx context.Context, c access.Credential, team string) (access.Caller, error) {
+	if h.hangs.Load() {
+		h.asked.Add(1)
+		<-h.release
+	}
+	return h.world.Resolve(ctx, c, team)
+}
+
+func TestAQuestionThatNeverEndsDoesNotOutliveTheLease(t *testing.T) {
+	t.Parallel()
+	h := &hanging{release: make(chan struct{})}
+	s := newStand(t, newSpeaker().ServeHTTP, func(c *proxy.Config) {
+		h.world = c.Gate.(*world)
+		c.Gate, c.Lease = h, 500*time.Millisecond
+	})
+	sockets := []*websocket.Conn{s.open(t, live, bearer("dev")), s.open(t, live, bearer("viewer"))}
+	h.hangs.Store(true)
+	t.Cleanup(func() { close(h.release) })
+	for _, c := range sockets {
+		if got := ends(t, c, 500*time.Millisecond+promise); got.Code != 1013 {
+			t.Errorf("got %v", got)
+		}
+	}
+	if n := h.asked.Load(); n > 8 {
+		t.Errorf("%d questions hang", n)
+	}
+}
+
+func TestAllIsAskedAboutAtOnceWhenNewsMayBeMissing(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newSpeaker().ServeHTTP, func(c *proxy.Config) { c.Recheck = time.Hour })
+	c := s.open(t, live, bearer("dev"))
+	s.mu.Lock()
+	delete(s.people, "dev") // and nobody is told
+	s.mu.Unlock()
+	s.stale.Store(true)
+	if got := ends(t, c, 500*time.Millisecond); got.Code != 4001 {
+		t.Errorf("got %v", got)
 	}
 }
 
@@ -116,10 +170,11 @@ func TestADownloadBreaksOffWhenItsRightEnds(t *testing.T) {
 				return
 			}
 			w.(http.Flusher).Flush()
-			time.Sleep(time.Millisecond) // a stream that never ends by itself
 		}
 	}, nil)
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+"/api/models", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*promise)
+	defer cancel()
+	r, _ := http.NewRequestWithContext(ctx, "GET", s.url+"/api/models", nil)
 	r.Header.Set("Authorization", "Bearer dev")
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
