@@ -52,6 +52,54 @@ func TestAForksFolderIsKeptUntilTheLast(t *testing.T) {
 	})
 }
 
+func TestAWorktreeThatAForkSharesIsKeptUntilTheLast(t *testing.T) {
+	bothWays(t, func(t *testing.T, c *care) {
+		folder, tree := c.own(), filepath.Dir(c.put(c.home()+"/worktrees/one/repo/file"))
+		fork := c.make("fork", folder, tree)
+		c.must(c.conversations.Commit(t.Context(), fork, ""))
+		elsewhere := c.make("in the worktree", tree+"/src")
+		c.must(c.conversations.Commit(t.Context(), elsewhere, ""))
+		source := c.dead(folder, tree)
+		c.collect(2*time.Hour, 0)
+		c.must(c.conversations.Delete(t.Context(), fork, c.gate["ann"]))
+		c.collect(2*time.Hour, 0)
+		c.wantThere(folder, true)
+		c.wantThere(tree, true)
+		c.must(c.conversations.Delete(t.Context(), elsewhere, c.gate["ann"]))
+		c.collect(2*time.Hour, 2) // the one in the worktree has no folder of its own
+		c.wantThere(folder, false)
+		c.wantThere(tree, false)
+		c.wantCollected(source, true)
+	})
+}
+
+// Files stay where they are when a conversation moves to another team, so a folder may be used from there.
+func TestAFolderThatAMovedConversationUsesIsKept(t *testing.T) {
+	bothWays(t, func(t *testing.T, c *care) {
+		folder, kept := c.own(), c.own()
+		theirs := c.gate["bob"].CurrentTeam
+		move := func(id uuid.UUID) uuid.UUID {
+			c.exec(c.db, `UPDATE conversations SET team_id = $1 WHERE id = $2`, theirs, id)
+			return id
+		}
+		moved, alone := c.make("moved", folder), c.make("moved alone", kept)
+		for _, id := range []uuid.UUID{moved, alone} {
+			c.must(c.conversations.Commit(t.Context(), move(id), ""))
+		}
+		source := c.dead(folder)
+		c.collect(1000*time.Hour, 0)
+		c.wantThere(folder, true)
+		for _, id := range []uuid.UUID{moved, alone} {
+			c.must(c.conversations.Delete(t.Context(), id, c.gate["bob"]))
+		}
+		c.collect(2*time.Hour, 1) // what is in another team's root is not removed in the name of this one
+		c.wantThere(folder, false)
+		c.wantThere(kept, true)
+		c.wantCollected(source, true)
+		c.wantCollected(alone, false)
+	})
+}
+
 func TestWhatWasNotMadeForAConversationStays(t *testing.T) {
 	bothWays(t, func(_ *testing.T, c *care) {
 		c.must(c.conversations.Delete(c.t.Context(), c.alive, c.gate["ann"])) // else what is around it stays because of it

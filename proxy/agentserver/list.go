@@ -3,7 +3,7 @@ package agentserver
 import (
 	"context"
 	"net/http"
-	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -19,49 +19,83 @@ const (
 	maxScan = 10
 )
 
-// searchConversations pages over our own rows and takes the objects from the upstream, so a page costs what it shows. Pages may
-// be short: objects that the upstream no longer has, or that do not match the status, are left out.
+// searchConversations pages over our own rows and takes the objects from the upstream, so a page costs what it shows.
 func (d *Dialect) searchConversations(x *proxy.Exchange) error {
 	q, err := readListQuery(x.Query(), "page_id", "limit", "status", "sort_order", "include_skills")
 	if err != nil {
 		return err
 	}
-	items := []info{}
-	for range maxScan {
-		page, next, err := d.page(x, q)
-		if err != nil {
-			return err
-		}
-		items, q.Cursor = append(items, page...), next
-		if len(items) > 0 || next == "" {
-			break
-		}
+	items, next, err := d.scan(x, q)
+	if err != nil {
+		return err
 	}
 	if err := d.narrow(x.Request.Context(), x.Principal(), items...); err != nil {
 		return err
 	}
-	return x.JSON(http.StatusOK, map[string]any{"items": items, "next_page_id": nullable(q.Cursor)})
+	return x.JSON(http.StatusOK, map[string]any{"items": items, "next_page_id": nullable(next)})
 }
 
-// page is one page of rows with their objects, in the order of the rows.
-func (d *Dialect) page(x *proxy.Exchange, q listQuery) ([]info, string, error) {
-	ctx := x.Request.Context()
-	rows, next, err := d.config.Conversations.Page(ctx, x.Principal(), x.Team(), q.Query)
-	if err != nil {
-		return nil, "", err
-	}
-	found, err := d.hydrate(ctx, x.Fetch, rowIDs(rows), q.extra)
-	if err != nil {
-		return nil, "", err
-	}
-	d.refresh(ctx, rows, found)
-	items := []info{}
-	for _, row := range rows {
-		if i, present := found[row.ID]; present && (q.status == "" || i.status() == q.status) {
-			items = append(items, i)
+// scan fills a page: objects that the upstream no longer has, or that do not match the status, are left out, and others come in
+// their places. Only where these are too far down is the page short, with the cursor to go on.
+func (d *Dialect) scan(x *proxy.Exchange, q listQuery) (items []info, next string, err error) {
+	wanted := q.Limit
+	items = []info{}
+	for range maxScan {
+		if q.Limit = wanted - len(items); q.status != "" {
+			q.Limit = batchLimit
+		}
+		page, err := d.page(x, q)
+		if err != nil {
+			return nil, "", err
+		}
+		for n, i := range page.objects {
+			if i == nil {
+				continue
+			}
+			if items = append(items, i); len(items) == wanted {
+				return items, page.after(q, n), nil
+			}
+		}
+		if q.Cursor = page.next; page.next == "" {
+			break
 		}
 	}
-	return items, next, nil
+	return items, q.Cursor, nil
+}
+
+// pageOfRows is one page of rows, the object of each in its place, nil for what is to be left out.
+type pageOfRows struct {
+	rows    []conversation.Conversation
+	objects []info
+	next    string
+}
+
+// after is the cursor behind the nth row, empty where nothing is. What is to be left out is passed over.
+func (p pageOfRows) after(q listQuery, n int) string {
+	if !slices.ContainsFunc(p.objects[n+1:], func(i info) bool { return i != nil }) {
+		return p.next
+	}
+	return q.After(p.rows[n])
+}
+
+func (d *Dialect) page(x *proxy.Exchange, q listQuery) (p pageOfRows, err error) {
+	ctx := x.Request.Context()
+	p.rows, p.next, err = d.config.Conversations.Page(ctx, x.Principal(), x.Team(), q.Query)
+	if err != nil {
+		return p, err
+	}
+	found, err := d.hydrate(ctx, x.Fetch, rowIDs(p.rows), q.extra)
+	if err != nil {
+		return p, err
+	}
+	d.refresh(ctx, p.rows, found)
+	p.objects = make([]info, len(p.rows))
+	for n, row := range p.rows {
+		if i, present := found[row.ID]; present && (q.status == "" || i.status() == q.status) {
+			p.objects[n] = i
+		}
+	}
+	return p, nil
 }
 
 // refresh brings the rows that lag behind up to what the upstream says. It never fails a list.
@@ -97,13 +131,18 @@ func (d *Dialect) countConversations(x *proxy.Exchange) error {
 		return x.JSON(http.StatusOK, n)
 	}
 	n := 0
+	q.Limit = batchLimit
 	for {
-		items, next, err := d.page(x, q)
+		page, err := d.page(x, q)
 		if err != nil {
 			return err
 		}
-		n += len(items)
-		if q.Cursor = next; next == "" {
+		for _, i := range page.objects {
+			if i != nil {
+				n++
+			}
+		}
+		if q.Cursor = page.next; page.next == "" {
 			return x.JSON(http.StatusOK, n)
 		}
 	}
@@ -113,8 +152,8 @@ func (d *Dialect) countConversations(x *proxy.Exchange) error {
 // ids reach the upstream.
 func (d *Dialect) batchConversations(x *proxy.Exchange) error {
 	r := &queryReader{values: x.Query()}
-	skills := r.skills()
 	ids := r.ids()
+	skills := r.skills()
 	if err := r.err(); err != nil {
 		return err
 	}
@@ -139,6 +178,7 @@ func (d *Dialect) batchConversations(x *proxy.Exchange) error {
 	for n, id := range ids {
 		answer[n] = found[id] // nil encodes as null
 	}
+	d.tellReader(x, visible)
 	return x.JSON(http.StatusOK, answer)
 }
 
@@ -163,73 +203,6 @@ func (r *queryReader) ids() []uuid.UUID {
 		ids[n] = id
 	}
 	return ids
-}
-
-// fetcher asks the upstream, for a client or for ourselves.
-type fetcher func(context.Context, proxy.Outgoing) (*proxy.Reply, error)
-
-// hydrate reads the objects of ids from the upstream, in batches. What it answers beside what was asked is dropped.
-func (d *Dialect) hydrate(ctx context.Context, fetch fetcher, ids []uuid.UUID, query url.Values) (map[uuid.UUID]info, error) {
-	found := map[uuid.UUID]info{}
-	for len(ids) > 0 {
-		n := min(len(ids), batchLimit)
-		if err := d.hydrateBatch(ctx, fetch, ids[:n], query, found); err != nil {
-			return nil, err
-		}
-		ids = ids[n:]
-	}
-	return found, nil
-}
-
-func (d *Dialect) hydrateBatch(ctx context.Context, fetch fetcher, ids []uuid.UUID, query url.Values, found map[uuid.UUID]info) error {
-	q := url.Values{"ids": texts(ids)}
-	for name, values := range query {
-		q[name] = values
-	}
-	reply, err := fetch(ctx, proxy.Outgoing{Method: http.MethodGet, Path: conversations, Query: q})
-	if err != nil {
-		return err
-	}
-	if reply.Status != http.StatusOK {
-		return d.refusal(reply)
-	}
-	var infos []info
-	if err := decode(reply.Body, &infos); err != nil {
-		return err
-	}
-	for n, i := range infos {
-		if n < len(ids) && i != nil && i.id() == ids[n] {
-			found[ids[n]] = i
-		}
-	}
-	return nil
-}
-
-func rowIDs(rows []conversation.Conversation) []uuid.UUID {
-	ids := make([]uuid.UUID, len(rows))
-	for n := range rows {
-		ids[n] = rows[n].ID
-	}
-	return ids
-}
-
-// eachOnce are the visible ids, each once.
-func eachOnce(ids []uuid.UUID, visible map[uuid.UUID]bool) []uuid.UUID {
-	kept, seen := []uuid.UUID{}, map[uuid.UUID]bool{}
-	for _, id := range ids {
-		if visible[id] && !seen[id] {
-			kept, seen[id] = append(kept, id), true
-		}
-	}
-	return kept
-}
-
-func texts(ids []uuid.UUID) []string {
-	all := make([]string, len(ids))
-	for n, id := range ids {
-		all[n] = id.String()
-	}
-	return all
 }
 
 func nullable(s string) any {

@@ -1,6 +1,7 @@
 package agentserver
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -34,13 +35,14 @@ func readListQuery(q url.Values, names ...string) (listQuery, error) {
 	r := &queryReader{values: q}
 	r.known(names...)
 	limit := r.whole("limit", 100, 1, 100)
+	status := r.choice("status", "", statuses()) // before the order, as the upstream names faults
 	list := listQuery{
 		Query: conversation.Query{
 			Cursor: r.one("page_id"),
 			Limit:  limit,
 			Sort:   conversation.Sort(r.choice("sort_order", string(conversation.CreatedDescending), sorts())),
 		},
-		status: r.choice("status", "", statuses()),
+		status: status,
 		extra:  r.skills(),
 	}
 	return list, r.err()
@@ -96,6 +98,10 @@ func (r *queryReader) whole(name string, standard, low, high int) int {
 	}
 	n, err := strconv.Atoi(given)
 	switch {
+	case errors.Is(err, strconv.ErrRange) && n > 0:
+		r.fault("less_than_equal", name, "Input should be less than or equal to "+strconv.Itoa(high), given)
+	case errors.Is(err, strconv.ErrRange):
+		r.fault("greater_than", name, "Input should be greater than "+strconv.Itoa(low-1), given)
 	case err != nil:
 		r.fault("int_parsing", name, "Input should be a valid integer, unable to parse string as an integer", given)
 	case n < low:
@@ -117,11 +123,21 @@ func (r *queryReader) choice(name, standard string, allowed []string) string {
 	return given
 }
 
-// skills keeps include_skills as the client gave it, for the upstream to read.
+// skills keeps include_skills, which only the upstream honours. It is read here, too: where no conversation is to be asked for,
+// the upstream sees none of it.
 func (r *queryReader) skills() url.Values {
 	kept := url.Values{}
-	if given := r.one("include_skills"); given != "" {
-		kept.Set("include_skills", given)
+	given := r.one("include_skills")
+	if !r.values.Has("include_skills") {
+		return kept
+	}
+	switch strings.ToLower(given) {
+	case "true", "1", "on", "yes", "t", "y":
+		kept.Set("include_skills", "true")
+	case "false", "0", "off", "no", "f", "n":
+		kept.Set("include_skills", "false")
+	default:
+		r.fault("bool_parsing", "include_skills", "Input should be a valid boolean, unable to interpret input", given)
 	}
 	return kept
 }

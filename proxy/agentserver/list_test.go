@@ -132,6 +132,7 @@ func TestAParameterThatWouldNotCountIsNamed(t *testing.T) {
 		"search?limit=0": "limit", "search?limit=101": "limit", "search?limit=x": "limit", "search?limit=": "limit", "search?limit=1&limit=2": "limit",
 		"search?sort_order=TITLE": "sort_order", "search?status=asleep": "status", "search?status=": "status", "search?title=x": "title",
 		"search?page_id=" + uuid.NewString(): "page_id", "count?limit=1": "limit", "search?page_id=a&page_id=b": "page_id",
+		"search?include_skills=2": "include_skills", "search?include_skills=": "include_skills", "search?limit=99999999999999999999": "limit",
 	} {
 		a := w.ask("ann", "GET", conversationsPath+"/"+query, nil)
 		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `"`+name+`"`) {
@@ -203,6 +204,8 @@ func TestABatchIsBounded(t *testing.T) {
 	}
 	for query, want := range map[string]int{
 		"": 422, "ids=": 422, "ids=x": 422, "ids=%7B" + uuid.NewString() + "%7D": 422, many(99): 200, many(100): 422,
+		many(10_000):                       414,
+		"include_skills=banana&" + many(1): 422, "include_skills=Yes&" + many(1): 200,
 	} {
 		if a := w.ask("ann", "GET", conversationsPath+"?"+query, nil); a.status != want {
 			t.Errorf("%.40s: %d %s, want %d", query, a.status, a.body, want)
