@@ -17,27 +17,63 @@ func TestWhatTellsOfTheInsideIsScrubbedFromAnswers(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, func(w http.ResponseWriter, _ *http.Request) {
 		for _, n := range []string{"Set-Cookie", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Server", "X-Archive-Repo-Root",
-			"X-Archive-Base", "Location", "Link", "X-OpenHands-ServerConversation-ID", "Accept-Ranges"} {
+			"X-Archive-Base", "Location", "Link", "X-OpenHands-ServerConversation-ID", "Accept-Ranges", "X-Of-A-Next-Version", "X-Note", "Cross-Origin-Opener-Policy",
+			"X-Robots-Tag", "Expires", "Age", "Pragma", "Vary", "Report-To", "Nel", "Origin-Agent-Cluster", "Content-Security-Policy", "Sourcemap"} {
 			w.Header().Set(n, "inside")
 		}
 		w.Header().Set("Etag", `"1"`)
-		w.Header().Set("X-Note", "holds "+key+".")
+		w.Header().Set("Cache-Control", "public, max-age=86400, immutable")
+		w.Header().Set("Content-Disposition", "attachment; filename="+key)
 		w.Header().Set("Trailer", "X-Trailing")
 		_, _ = w.Write([]byte("ok"))
 		w.Header().Set("X-Trailing", key)
 	}, nil)
 	a := s.ask(t, "GET", "/api/models", "dev")
 	has(t, a, 200, "ok")
-	want := map[string]string{"Etag": `"1"`, "X-Note": "holds " + strings.Repeat("*", len(key)) + ".", "X-Content-Type-Options": "nosniff",
-		"Cache-Control": "private, no-cache", "Content-Type": "", "Content-Length": "", "Date": "", "Connection": ""}
+	want := map[string]string{"Etag": `"1"`, "Content-Disposition": "attachment; filename=" + strings.Repeat("*", len(key)), "X-Content-Type-Options": "nosniff",
+		"Cache-Control": "private, no-cache", "Content-Security-Policy": "default-src 'none'; sandbox",
+		"Content-Type": "", "Content-Length": "", "Date": "", "Connection": ""}
 	for name, values := range a.Header {
 		w, known := want[name]
 		if !known || (w != "" && values[0] != w) {
 			t.Errorf("%s: %q came through", name, values)
 		}
 	}
+	for name, w := range want {
+		if w != "" && a.Header.Get(name) != w {
+			t.Errorf("%s is %q, want %q", name, a.Header.Get(name), w)
+		}
+	}
 	if len(a.Trailer) != 0 {
 		t.Errorf("trailers came through: %v", a.Trailer)
+	}
+}
+
+func TestAnAnswerIsNotKeptAndIsNoPageOfOurs(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		w.Header().Set("Content-Security-Policy", "default-src *")
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = io.WriteString(w, "<script>alert(1)</script>")
+	}, nil)
+	for _, c := range []struct {
+		method, path, who string
+		status            int
+	}{
+		{"GET", "/api/models", "dev", 200}, {"POST", "/api/models", "dev", 404}, {"GET", "/api/none", "dev", 404}, {"GET", "/api/models", "", 401},
+	} {
+		a := s.ask(t, c.method, c.path, c.who)
+		page := strings.Contains(a.body, "<script>")
+		if got := a.Header.Values("Cache-Control"); a.StatusCode != c.status || len(got) != 1 || got[0] != "no-store" {
+			t.Errorf("%s %s: %d, Cache-Control %q", c.method, c.path, a.StatusCode, got)
+		}
+		if got := a.Header.Values("Content-Security-Policy"); page && (len(got) != 1 || got[0] != "default-src 'none'; sandbox") {
+			t.Errorf("%s %s: Content-Security-Policy %q", c.method, c.path, got)
+		}
 	}
 }
 

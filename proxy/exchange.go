@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,6 +28,7 @@ type Exchange struct {
 	body      *incoming // nil where none comes
 	shares    shares    // places of the fair shares, held until the end
 	answered  bool
+	linked    bool // it came by a link, to the content origin
 }
 
 // Principal is who asks.
@@ -62,6 +64,18 @@ func (x *Exchange) JSON(status int, v any) error {
 	return nil
 }
 
+// Text answers with plain text.
+func (x *Exchange) Text(status int, text string) error {
+	h := x.Writer.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	own(h)
+	x.answered = true
+	x.Writer.WriteHeader(status)
+	_, _ = io.WriteString(x.Writer, text)
+	return nil
+}
+
 // NoContent answers without a body.
 func (x *Exchange) NoContent(status int) error {
 	own(x.Writer.Header())
@@ -70,15 +84,19 @@ func (x *Exchange) NoContent(status int) error {
 	return nil
 }
 
+// inert is what a browser may do with an answer that it takes for a page, a picture or whatever else could act: nothing.
+const inert = "default-src 'none'; sandbox"
+
 // own sets what every answer about a tenant's data carries. What has an ETag may be kept, but must be asked for again, so that
-// a right that ended counts.
+// a right that ended counts. What is to be shown as a page says so by a policy of its own.
 func own(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
-	switch {
-	case h.Get("Cache-Control") != "":
-	case h.Get("Etag") != "":
-		h.Set("Cache-Control", "private, no-cache")
-	default:
-		h.Set("Cache-Control", "no-store")
+	if h.Get("Content-Security-Policy") == "" {
+		h.Set("Content-Security-Policy", inert)
 	}
+	if h.Get("Etag") != "" {
+		h.Set("Cache-Control", "private, no-cache")
+		return
+	}
+	h.Set("Cache-Control", "no-store")
 }

@@ -6,9 +6,9 @@ import (
 )
 
 // trustedNames are headers that we set, or that somebody behind us might trust: none of a client's gets through. Accept-
-// Encoding is among them because bodies must be readable to be masked, Range because a key could be fetched in halves, Expect
-// because our server answers it, Upgrade because only Tunnel upgrades, and Trailer because a trailer is a header that comes
-// too late to be judged.
+// Encoding is among them because bodies must be readable to be masked, Range because a key could be fetched in halves (ranges.go
+// serves it), Expect because our server answers it, Upgrade because only Tunnel upgrades, and Trailer because a trailer is a
+// header that comes too late to be judged.
 var trustedNames = map[string]bool{
 	"cookie": true, "authorization": true, "proxy-authorization": true, "forwarded": true, "x-real-ip": true,
 	"x-client-ip": true, "true-client-ip": true, "cf-connecting-ip": true, "client-ip": true, "x-session-api-key": true,

@@ -69,11 +69,15 @@ func (d *downward) data(f *frame) error {
 		if err := d.upstream.payload(f, window[room:], at); err != nil {
 			return err
 		}
-		if at == 0 && d.editable(f) && d.frames.Wants(window[room:]) {
+		if at == 0 && d.wanted(f, window[room:]) {
 			return d.edited(f, window[room:])
 		}
 		at += n
-		d.pass(buf, window, f.fin && at == f.length)
+		end := f.fin && at == f.length
+		if d.frames != nil && d.frames.Pass != nil {
+			d.frames.Pass(window[room:], end)
+		}
+		d.pass(buf, window, end)
 		if at == f.length {
 			return nil
 		}
@@ -81,15 +85,19 @@ func (d *downward) data(f *frame) error {
 }
 
 // maxEdited bounds the messages that may be edited: they must be in memory whole.
-const maxEdited = 1 << 20
+const maxEdited = 16 << 20
 
-func (d *downward) editable(f *frame) bool {
-	return d.frames != nil && f.opcode == opText && f.fin && f.length <= maxEdited
+// wanted says whether a message that begins with head is to be edited.
+func (d *downward) wanted(f *frame, head []byte) bool {
+	return d.frames != nil && f.opcode == opText && d.frames.Wants(head)
 }
 
 // edited reads the rest of a message that began with head, and sends what is made of it. It takes memory of its own, because it
-// is seldom.
+// is seldom. What cannot be edited must not pass as it is.
 func (d *downward) edited(f *frame, head []byte) error {
+	if !f.fin || f.length > maxEdited {
+		return errTooBig
+	}
 	message := make([]byte, f.length)
 	n := copy(message, head)
 	if err := d.upstream.payload(f, message[n:], int64(n)); err != nil {
@@ -129,6 +137,7 @@ type upward struct {
 	size   int64 // of the message so far
 	begun  bool  // a part of it was sent
 	drop   bool
+	keys   keyWatch // of a message that is sent in parts
 }
 
 func (u *upward) early(message []byte) {
@@ -142,7 +151,7 @@ func (u *upward) early(message []byte) {
 
 func (u *upward) begin(opcode byte) {
 	u.buf, u.fill = u.engine.upstream.buffers.Get(), headroom
-	u.opcode, u.size, u.begun = opcode, 0, false
+	u.opcode, u.size, u.begun, u.keys = opcode, 0, false, keyWatch{}
 }
 
 func (u *upward) data(f *frame) error {
@@ -176,7 +185,8 @@ func (u *upward) data(f *frame) error {
 // errDemoted means that the right to write ended in the middle of a message, which must not come to its end then.
 var errDemoted = errors.New("the right to write ended")
 
-// flush sends what is there. A credential is not sent on: it is the user's, and the upstream has no use for it.
+// flush sends what is there. A credential is not sent on: it is the user's, and the upstream has no use for it. One that comes
+// in a message too long for one look ends the tunnel, before its key is sent.
 func (u *upward) flush(end bool) error {
 	message := u.buf[headroom:u.fill]
 	mayWrite := u.writes.Load()
@@ -190,6 +200,8 @@ func (u *upward) flush(end bool) error {
 	case u.drop:
 	case !mayWrite:
 		return errDemoted
+	case (u.begun || !end) && u.keys.saw(message):
+		return errTooBig
 	default:
 		u.send(u.upstream, u.opcode, end, u.buf, headroom, u.fill)
 		if end {

@@ -4,23 +4,23 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/openhands-saas/openhands-saas/internal/guard"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // scrub deletes from a response what must not reach a client, and refuses what must not be shown at all: the error is answered
 // in its place.
 func (e *Engine) scrub(res *http.Response) error {
-	if err := judge(res); err != nil {
+	if err := judge(res); err != nil && guard.Stands(guard.Errors) {
 		return err
 	}
-	h := res.Header
-	for name := range h {
-		if inner(name) || (len(e.custom) > 0 && e.custom[folded(name)]) {
-			delete(h, name)
+	for name := range res.Header {
+		if guard.Stands(guard.Headers) && !outward(name) {
+			delete(res.Header, name)
 		}
 	}
 	res.Trailer = nil
-	own(h)
+	own(res.Header)
 	return nil
 }
 
@@ -46,17 +46,15 @@ func judge(res *http.Response) error {
 
 var errEncoded = problem.New(http.StatusBadGateway, "the upstream answered with an encoded body, which cannot be masked")
 
-// inner says whether a response header tells of the inside. Set-Cookie may hold the upstream's key; the CORS headers there let
-// any origin in; ranges are refused because they would fetch a key in halves.
-func inner(name string) bool {
+// outward says whether a response header is for clients: what describes the body, and when to come back. All others stay inside:
+// a cookie may hold the upstream's key, its CORS headers let any origin in, its caching is not for what belongs to a team, ranges
+// are ours to offer, and what a next version adds is known to nobody.
+func outward(name string) bool {
 	switch name {
-	case "Set-Cookie", "Server", "Location", "Content-Location", "Trailer", "Accept-Ranges", "Www-Authenticate",
-		"X-Powered-By", "Via", "Alt-Svc", "Refresh", "Link", "Clear-Site-Data", "Strict-Transport-Security",
-		"Service-Worker-Allowed", "X-Process-Time":
+	case "Content-Type", "Content-Length", "Content-Disposition", "Content-Range", "Content-Language", "Etag", "Last-Modified", "Retry-After":
 		return true
 	}
-	return strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "X-Archive-") ||
-		strings.HasPrefix(name, "X-Openhands-") || strings.HasPrefix(name, "X-Accel-") || strings.HasPrefix(name, "X-Session-")
+	return false
 }
 
 // maskAll masks what is left of a response: header values, and the body as it is read.

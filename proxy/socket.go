@@ -109,8 +109,12 @@ func (e *Engine) closing(err error) (int, string) {
 		return closeHidden, "Conversation not found"
 	}
 	p := problem.Of(translate(err))
-	if text, isText := p.Detail.(string); isText && p.Status == http.StatusTooManyRequests {
+	text, isText := p.Detail.(string)
+	switch {
+	case isText && p.Status == http.StatusTooManyRequests:
 		return closeTryLater, text
+	case isText && p.Status == http.StatusUnprocessableEntity:
+		return closeHidden, text
 	}
 	e.cfg.Log.Warn("a WebSocket could not be served", "error", e.mask.text(p.Error()))
 	switch p.Status {

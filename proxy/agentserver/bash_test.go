@@ -15,6 +15,19 @@ import (
 // filesCommand is what the Canvas UI sends to fill its tree of files.
 const filesCommand = "find . \\( -name '.git' -prune -o -name 'node_modules' -prune -o -name '.venv' -prune -o -name 'venv' -prune -o -name '__pycache__' -prune -o -name 'dist' -prune -o -name 'build' -prune -o -name '.next' -prune -o -name '.cache' -prune -o -name '.pytest_cache' -prune -o -name '.mypy_cache' -prune -o -name '.turbo' -prune -o -name '.parcel-cache' -prune -o -name 'target' -prune \\) -o -type f -print 2>/dev/null | sort | head -n 2000"
 
+// gitCommand is what it sends to find the remote and the branch.
+const gitCommand = "r=$(git remote get-url origin 2>/dev/null)\n" +
+	"b=$(git rev-parse --abbrev-ref HEAD 2>/dev/null)\n" +
+	"if [ -z \"$r$b\" ]; then\n" +
+	"n=$(find . -mindepth 2 -maxdepth 4 -name .git 2>/dev/null | cut -c3- | sed 's|/.git$||' | sort -u)\n" +
+	"c=$(printf '%s\\n' \"$n\" | grep -c '[^[:space:]]')\n" +
+	"if [ \"$c\" = \"1\" ] && [ -n \"$n\" ]; then\n" +
+	"r=$(git -C \"$n\" remote get-url origin 2>/dev/null)\n" +
+	"b=$(git -C \"$n\" rev-parse --abbrev-ref HEAD 2>/dev/null)\n" +
+	"fi\n" +
+	"fi\n" +
+	"printf '%s\\n%s' \"$r\" \"$b\""
+
 func TestACommandIsThatOfItsConversation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -47,6 +60,10 @@ func TestACommandIsThatOfItsConversation(t *testing.T) {
 		{"vic", flat, `{"command":"id","cwd":"` + dir + `"}`, "", 403},
 		{"vic", "/api/bash/start_bash_command", `{"command":"id","cwd":"` + dir + `"}`, "", 403},
 		{"vic", flat, string(must(json.Marshal(map[string]any{"command": filesCommand + " ", "cwd": dir}))), "", 403},
+		{"vic", flat, string(must(json.Marshal(map[string]any{"command": gitCommand + "; id", "cwd": dir}))), "", 403},
+		{"vic", "/api/bash/start_bash_command", string(must(json.Marshal(map[string]any{"command": gitCommand, "cwd": dir}))), "", 403},
+		{"vic", flat, string(must(json.Marshal(map[string]any{"command": gitCommand, "cwd": dir, "timeout": 10}))), "*", 200},
+		{"bob", flat, string(must(json.Marshal(map[string]any{"command": gitCommand, "cwd": dir, "timeout": 10}))), "", 404},
 		{"vic", flat, string(must(json.Marshal(map[string]any{"command": filesCommand, "cwd": dir, "timeout": 30}))), "*", 200},
 	} {
 		w.upstream.forget()

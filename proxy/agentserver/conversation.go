@@ -25,6 +25,7 @@ func (d *Dialect) getConversation(x *proxy.Exchange) error {
 			return err
 		}
 	}
+	d.tellReader(x, map[uuid.UUID]bool{x.Object.ID: true})
 	return d.answerInfo(x, reply)
 }
 

@@ -43,6 +43,7 @@ type Config struct {
 	Bash           bool                             // who may write to a conversation may run commands in its folder
 	AnonymousFiles bool                             // anonymous callers use the upstream's own settings files
 	FrontendDir    string                           // the Canvas build; empty: no UI
+	ContentOrigin  string                           // optional: where files of workspaces are shown, as the engine's content origin
 	Head           func(nonce string) template.HTML // optional: what the overlay puts into the page's head
 
 	// HasUsers says whether anybody has an account here. Optional: nil means that nobody has.
@@ -60,6 +61,7 @@ type Dialect struct {
 	schemas schemas
 	running following
 	runtime runtime
+	rooms   rooms
 	canvas  *canvas // nil without a UI
 }
 
@@ -74,7 +76,7 @@ func New(c Config) (*Dialect, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	ui, err := openCanvas(c.FrontendDir, c.Head)
+	ui, err := openCanvas(c.FrontendDir, c.ContentOrigin, c.Head)
 	if err != nil {
 		return nil, err
 	}

@@ -2,15 +2,12 @@ package agentserver
 
 import (
 	"errors"
-	"net/http"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/access"
-	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
 )
@@ -18,21 +15,21 @@ import (
 // ownFile forwards a file or git call of a conversation. The upstream confines its path to the working directory, after it
 // resolved symbolic links; here the path only has to have one reading.
 func (d *Dialect) ownFile(x *proxy.Exchange) error {
-	p, err := hostPath(x)
+	p, err := filePath(x)
 	if err != nil {
 		return err
 	}
 	if err := d.reachesHere(x, p); err != nil {
 		return err
 	}
-	return x.Forward(d.fileCall(x, proxy.Outgoing{}))
+	return x.Forward(d.fileCall(x, proxy.Outgoing{Ranges: downloads(x)}))
 }
 
 // flatFile turns a call that names a host path alone into the call of the conversation whose folder holds the path, so that
 // the upstream confines it there. A path elsewhere in the team's root is looked at here; any other is missing, whether it exists
 // or not.
 func (d *Dialect) flatFile(x *proxy.Exchange) error {
-	p, err := hostPath(x)
+	p, err := filePath(x)
 	if err != nil {
 		return err
 	}
@@ -49,7 +46,7 @@ func (d *Dialect) flatFile(x *proxy.Exchange) error {
 		return err
 	}
 	tail := strings.TrimPrefix(x.Target.Path, "/api")
-	return x.Forward(d.fileCall(x, proxy.Outgoing{Path: conversations + "/" + x.Object.ID.String() + tail}))
+	return x.Forward(d.fileCall(x, proxy.Outgoing{Path: conversations + "/" + x.Object.ID.String() + tail, Ranges: downloads(x)}))
 }
 
 // held makes the call that of the caller's conversation whose folder holds p.
@@ -71,7 +68,7 @@ func (d *Dialect) holder(x *proxy.Exchange, p string, permission access.Permissi
 	if err != nil {
 		return c, err
 	}
-	if err := d.reaches(c.Team, p); err != nil {
+	if err := d.stays(x.Request.Context(), c.Team, p); err != nil {
 		return c, err
 	}
 	return c, x.Principal().On(c.Object(), permission)
@@ -91,6 +88,9 @@ func (d *Dialect) teamOf(p string) uuid.UUID {
 	return id
 }
 
+// downloads says whether one file is fetched, of which ranges make sense. (An archive is made anew for every request.)
+func downloads(x *proxy.Exchange) bool { return strings.HasSuffix(x.Operation.Path, "/file/download") }
+
 // fileCall bumps the conversation where it wrote.
 func (d *Dialect) fileCall(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoing {
 	if x.Operation.Permission != access.FileWrite {
@@ -98,40 +98,6 @@ func (d *Dialect) fileCall(x *proxy.Exchange, out proxy.Outgoing) proxy.Outgoing
 	}
 	return d.touching(x, out)
 }
-
-// workspaceFile serves what agents wrote. It is on our own origin, so the browser must treat it as a stranger's page: without
-// cookies, storage or a referrer. A file that one of our own pages would take for its code or its style is refused: there the
-// sandbox of a page does not hold.
-func (d *Dialect) workspaceFile(x *proxy.Exchange) error {
-	if slices.Contains(gadgets(), x.Request.Header.Get("Sec-Fetch-Dest")) {
-		return errGadget
-	}
-	c, err := d.config.Conversations.Get(x.Request.Context(), x.Object.ID)
-	if err != nil {
-		return err
-	}
-	if err := d.reachesHere(x, path.Join("/", c.WorkingDir, x.Param("file_path"))); c.WorkingDir != "" && err != nil {
-		return err
-	}
-	return x.Forward(proxy.Outgoing{Edit: func(r *http.Response) error {
-		r.Header.Set("Content-Security-Policy", "sandbox allow-scripts")
-		r.Header.Set("X-Content-Type-Options", "nosniff")
-		r.Header.Set("Referrer-Policy", "no-referrer")
-		r.Header.Add("Vary", "Sec-Fetch-Dest")
-		return nil
-	}})
-}
-
-// gadgets are the destinations of a browser's request at which what arrives acts for the page that asked. A page out of a
-// workspace never gets so far with us: its origin is opaque, and it has no cookie to show.
-func gadgets() []string {
-	return []string{
-		"script", "style", "worker", "sharedworker", "serviceworker", "audioworklet", "paintworklet", "manifest", "xslt",
-	}
-}
-
-var errGadget = problem.New(http.StatusForbidden,
-	"Files of a workspace are not served as a page's script, style or worker. Put them into the page itself.")
 
 // hostPath reads the query's path: one, absolute, in the one spelling.
 func hostPath(x *proxy.Exchange) (string, error) {

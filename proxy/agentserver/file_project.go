@@ -4,13 +4,14 @@ import (
 	"net/http"
 	"path"
 
+	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
 // The calls that read what lies in a project's folder: skills, hooks, plugins and agents. The folder must be the team's or a
-// conversation's, by its name alone: the upstream does not confine these calls, so a symbolic link made by an agent is followed.
-// What lies in the server's one user folder is nobody's, and is never loaded.
+// conversation's, and be reached without a symbolic link, because the upstream confines none of these calls. Links in it are
+// followed: what an agent could link to there it could copy there. What lies in the server's one user folder is nobody's, and is never loaded.
 
 func (d *Dialect) skills(x *proxy.Exchange) error {
 	return d.projectCall(x, rules{
@@ -60,17 +61,34 @@ func (d *Dialect) projectDir(x *proxy.Exchange, v any) (string, error) {
 	}
 	switch {
 	case v == nil || v == "":
-		return d.project(x.Team()), nil
+		dir = d.project(x.Team())
 	case !isString || !canonicalPath(dir):
 		return "", problem.Fields(problem.Field{
 			Type: "value_error", Loc: []any{"body", "project_dir"}, Msg: "Input should be an absolute path without dot segments",
 		})
 	}
-	if team := d.teamOf(dir); x.Principal().In(team, x.Operation.Permission) == nil {
-		return dir, nil
+	return dir, d.projectHere(x, dir)
+}
+
+// projectHere says whether the caller may have dir looked through. With containers that is the project folder alone: agents
+// write to the others from inside, where a link leads elsewhere than on the host.
+func (d *Dialect) projectHere(x *proxy.Exchange, dir string) error {
+	ctx := x.Request.Context()
+	if dir != d.project(x.Team()) && d.apart(ctx) {
+		return access.ErrHidden
 	}
-	_, err := d.holder(x, dir, x.Operation.Permission)
-	return dir, err
+	if x.Principal().In(d.teamOf(dir), x.Operation.Permission) != nil {
+		_, err := d.holder(x, dir, x.Operation.Permission)
+		return err
+	}
+	closed, err := d.config.Conversations.Closed(ctx, x.Principal(), dir, false)
+	if err == nil && closed {
+		err = access.ErrHidden
+	}
+	if err != nil {
+		return err
+	}
+	return d.plain(ctx, x.Fetch, dir, true)
 }
 
 func (d *Dialect) skillMarket(x *proxy.Exchange) error  { return d.market(x, "skills") }

@@ -2,8 +2,6 @@ package agentserver
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -13,9 +11,8 @@ import (
 )
 
 // Calls that name a path of the team's folder in which no conversation of the caller's works. The upstream does not confine
-// them, so it must be known that no symbolic link leads elsewhere. Where the workspace is mounted here that is looked up; without
-// a mount only what reads no file is served, by the path's name alone. An agent may still exchange a folder for a link between the
-// look and the use: who has a terminal reaches as far without.
+// them, so it must be known that no symbolic link leads elsewhere (file_link.go). Without a mount that cannot be known of files:
+// only folders are listed and made then.
 
 // searchFolders lists the folders in one of the team's. Its root is the top.
 func (d *Dialect) searchFolders(x *proxy.Exchange) error {
@@ -43,46 +40,39 @@ func (d *Dialect) teamFile(x *proxy.Exchange, p string) error {
 	if closed {
 		return access.ErrHidden
 	}
-	if err := d.plainHere(x.Request.Context(), p, tail); err != nil {
+	if err := d.plainFile(x, p, tail); err != nil {
 		return err
 	}
-	return x.Forward(proxy.Outgoing{})
+	return x.Forward(proxy.Outgoing{Ranges: downloads(x)})
 }
 
-// plainHere is access.ErrHidden where a call to p would follow a symbolic link, or could, or read nothing of the team's.
-func (d *Dialect) plainHere(ctx context.Context, p, tail string) error {
-	writes := tail == "/file/upload" || tail == "/file/create_directory"
-	if d.config.WorkspaceMount == "" {
-		if writes || tail == "/file/search_subdirs" {
-			return nil
-		}
+// plainFile is access.ErrHidden where a call to p would follow a symbolic link, or could, or read nothing of the team's. Without
+// a mount only folders can be told from links.
+func (d *Dialect) plainFile(x *proxy.Exchange, p, tail string) error {
+	ctx := x.Request.Context()
+	makes := tail == "/file/create_directory"
+	if d.config.WorkspaceMount == "" && !makes && tail != "/file/search_subdirs" {
 		return access.ErrHidden
 	}
-	mount, err := os.OpenRoot(d.config.WorkspaceMount)
+	if err := d.plain(ctx, x.Fetch, p, makes || tail == "/file/upload"); err != nil || !strings.HasPrefix(tail, "/git/") {
+		return err
+	}
+	return d.repository(ctx, p)
+}
+
+// repository is access.ErrHidden where p lies in no repository of the team's: git would look above the team's root.
+func (d *Dialect) repository(ctx context.Context, p string) error {
+	mount, err := d.mount(ctx)
 	if err != nil {
-		d.log.ErrorContext(ctx, "the workspace mount cannot be opened", "error", err)
-		return access.ErrHidden
+		return err
 	}
 	defer func() { _ = mount.Close() }()
-	names := strings.Split(strings.TrimPrefix(p, d.config.WorkspaceRoot+"/"), "/")
-	repository := false
-	for n := range names {
-		at := path.Join(names[:n+1]...)
-		seen, err := mount.Lstat(at)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && writes:
+	for _, at := range d.ways(p)[1:] { // below "teams", as what is above belongs to all
+		if isFolder(mount, path.Join(at, ".git")) {
 			return nil
-		case err != nil, seen.Mode()&fs.ModeSymlink != 0:
-			return access.ErrHidden
-		}
-		if n > 0 { // below "teams", as what is above belongs to all
-			repository = repository || isFolder(mount, path.Join(at, ".git"))
 		}
 	}
-	if strings.HasPrefix(tail, "/git/") && !repository {
-		return access.ErrHidden // git would look above the team's root
-	}
-	return nil
+	return access.ErrHidden
 }
 
 // isFolder does not take a link or a file that leads to a folder for one.

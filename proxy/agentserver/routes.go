@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/guard"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -32,6 +33,9 @@ const (
 	conversations = "/api/conversations"
 	talk          = conversations + "/{conversation_id}"
 )
+
+// ConversationsPrefix begins the paths of what belongs to one conversation, whose id comes next.
+const ConversationsPrefix = conversations + "/"
 
 // maxUpload is the largest file that a client may bring: it is streamed, so it costs no memory.
 const maxUpload = 2 << 30
@@ -76,7 +80,7 @@ func table() []route {
 		// Events.
 		{"GET", talk + "/events/search", readTalk, proxy.Own, (*Dialect).storedEvents, "the owner's history, states in it narrowed"},
 		{"GET", talk + "/events/count", readTalk, proxy.Own, nil, "the owner's history"},
-		{"GET", talk + "/events/{event_id}", readTalk, proxy.Own, (*Dialect).storedEvents, "the owner's history, states in it narrowed"},
+		{"GET", talk + "/events/{event_id}", readTalk, proxy.Own, (*Dialect).oneEvent, "the owner's history, states in it narrowed"},
 		{"GET", talk + "/events", readTalk, proxy.Own, (*Dialect).batchEvents, "ids come as a JSON list in the body"},
 		{"POST", talk + "/events", writeTalk, proxy.Own, (*Dialect).postEvent, "role user only"},
 		{"POST", talk + "/events/respond_to_confirmation", writeTalk, proxy.Own, (*Dialect).respond, "the owner's pending action"},
@@ -108,20 +112,20 @@ func table() []route {
 		{"GET", talk + "/vscode/status", readTalk, proxy.Virtual, (*Dialect).noEditor, "there is no editor here"},
 
 		// The host, addressed by a path: served as the call of the conversation whose folder holds the path. Elsewhere in the
-		// team's root files are read where the workspace is mounted here, because else symbolic links could not be seen;
-		// without a mount folders are made and files brought there, by the path's name alone.
+		// team's root nothing is reached by a symbolic link. Where the workspace is mounted here that is looked up; without a
+		// mount the upstream's lists of folders tell it of folders, and of files nothing does.
 		{"GET", "/api/file/home", readFile, proxy.Virtual, (*Dialect).home, "the team's root"},
 		{"GET", "/api/file/download", readFile, proxy.Confine, (*Dialect).flatFile, "any file of the host otherwise; outside a conversation's folder with a mount only"},
 		{"GET", "/api/file/archive", readFile, proxy.Confine, (*Dialect).flatFile, "any folder of the host otherwise; outside a conversation's folder with a mount only"},
-		{"POST", "/api/file/upload", writeFile, proxy.Confine, (*Dialect).flatFile, "any file of the host otherwise; outside a conversation's folder by its name where there is no mount"},
-		{"POST", "/api/file/create_directory", writeFile, proxy.Confine, (*Dialect).flatFile, "any folder of the host otherwise; outside a conversation's folder by its name where there is no mount"},
+		{"POST", "/api/file/upload", writeFile, proxy.Confine, (*Dialect).flatFile, "any file of the host otherwise; outside a conversation's folder with a mount only"},
+		{"POST", "/api/file/create_directory", writeFile, proxy.Confine, (*Dialect).flatFile, "any folder of the host otherwise; not behind a symbolic link"},
 		{"GET", "/api/file/download-trajectory/{conversation_id}", readFile, proxy.Own, nil, "the owner's history"},
-		{"GET", "/api/file/search_subdirs", readFile, proxy.Confine, (*Dialect).searchFolders, "folders below the team's root; without a mount by the path's name alone"},
+		{"GET", "/api/file/search_subdirs", readFile, proxy.Confine, (*Dialect).searchFolders, "folders below the team's root; not behind a symbolic link"},
 		{"GET", "/api/git/changes", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise; outside a conversation's folder with a mount only"},
 		{"GET", "/api/git/diff", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise; outside a conversation's folder with a mount only"},
 		{"GET", "/api/git/commits", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise; outside a conversation's folder with a mount only"},
 		{"GET", "/api/git/commits/{sha}/changes", readFile, proxy.Confine, (*Dialect).flatFile, "any repository of the host otherwise; outside a conversation's folder with a mount only"},
-		{"POST", "/api/bash/execute_bash_command", readFile, proxy.Confine, (*Dialect).flatBash, "as the command of the conversation in whose folder it starts, for its writers; readers the UI's list of files alone"},
+		{"POST", "/api/bash/execute_bash_command", readFile, proxy.Confine, (*Dialect).flatBash, "as the command of the conversation in whose folder it starts, for its writers; readers the two that the UI runs by itself"},
 		{"POST", "/api/bash/start_bash_command", writeTalk, proxy.Confine, (*Dialect).flatBash, "as the command of the conversation in whose folder it starts"},
 		{"GET", "/api/bash/bash_events/search", nobody, proxy.Deny, nil, "commands of all teams"},
 		{"GET", "/api/bash/bash_events/{event_id}", nobody, proxy.Deny, nil, "commands of all teams"},
@@ -131,10 +135,10 @@ func table() []route {
 		{"GET", "/api/vscode/status", readTalk, proxy.Virtual, (*Dialect).noEditor, "there is no editor here"},
 
 		// What agents find beside their task.
-		{"POST", "/api/skills", readFile, proxy.Confine, (*Dialect).skills, "a project's own skills; the user's folder is shared by all teams"},
-		{"POST", "/api/hooks", readFile, proxy.Confine, (*Dialect).hooks, "a project's own hooks"},
-		{"POST", "/api/plugins", readFile, proxy.Confine, (*Dialect).plugins, "a project's own plugins"},
-		{"POST", "/api/sub-agents", readFile, proxy.Confine, (*Dialect).subAgents, "a project's own agents"},
+		{"POST", "/api/skills", readFile, proxy.Confine, (*Dialect).skills, "a project's own skills, no project behind a symbolic link; the user's folder is shared by all teams"},
+		{"POST", "/api/hooks", readFile, proxy.Confine, (*Dialect).hooks, "a project's own hooks, no project behind a symbolic link"},
+		{"POST", "/api/plugins", readFile, proxy.Confine, (*Dialect).plugins, "a project's own plugins, no project behind a symbolic link"},
+		{"POST", "/api/sub-agents", readFile, proxy.Confine, (*Dialect).subAgents, "a project's own agents, no project behind a symbolic link"},
 		{"POST", "/api/skills/sync", nobody, proxy.Deny, nil, "changes every team's agents"},
 		{"POST", "/api/skills/install", nobody, proxy.Deny, nil, "changes every team's agents"},
 		{"GET", "/api/skills/installed", readSettings, proxy.Virtual, (*Dialect).noSkills, "none are installed for a team"},
@@ -194,9 +198,35 @@ func (d *Dialect) Operations() []proxy.Operation {
 		if handle := r.handle; handle != nil {
 			o.Handle = func(x *proxy.Exchange) error { return handle(d, x) }
 		}
+		if !treated(r) {
+			o = untreated(o)
+		}
 		operations = append(operations, o)
 	}
 	return operations
+}
+
+// treated says whether the guards of a row stand, as they all do in every build that people run.
+func treated(r route) bool {
+	narrowing := guard.Objects
+	switch {
+	case r.treatment != proxy.Own:
+		return guard.Stands(guard.Guard(r.treatment))
+	case r.method == "WS":
+		narrowing = guard.Frames
+	case strings.Contains(r.path, "/events"):
+		narrowing = guard.Stored
+	}
+	return guard.Stands(guard.Own) && guard.Stands(narrowing)
+}
+
+// untreated is an operation that goes to the upstream as it came, for the build in which guards can be taken out.
+func untreated(o proxy.Operation) proxy.Operation {
+	o.Treatment, o.Handle = proxy.Pass, nil
+	if o.Permission == nobody {
+		o.Permission = readTalk
+	}
+	return o
 }
 
 func (r route) operation() proxy.Operation {
@@ -204,6 +234,7 @@ func (r route) operation() proxy.Operation {
 	if r.method == "WS" {
 		o.Method, o.WebSocket = "GET", true
 	}
+	o.Content = strings.HasPrefix(r.path, talk+"/workspace")
 	if strings.HasSuffix(r.path, "/file/upload") {
 		o.MaxBody = maxUpload
 	}

@@ -22,6 +22,7 @@ type upstream struct {
 	order         []string
 	seen          []request
 	runtime       string
+	links         map[string]bool                                       // folders that are none: links or, where false, nothing at all
 	before        func(http.ResponseWriter, *http.Request, []byte) bool // true: it answered
 }
 
@@ -94,6 +95,12 @@ func (u *upstream) put(id string, workspace, more map[string]any) map[string]any
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	u.mu.Lock()
+	// What is looked up for a request is not the request: it is not noted.
+	if r.URL.Path == "/api/file/search_subdirs" && r.URL.Query().Get("include_hidden") == "true" {
+		defer u.mu.Unlock()
+		u.look(w, r)
+		return
+	}
 	if r.URL.Path != "/server_info" || r.Header.Get("X-Openhands-Team-Id") != "" { // else we asked for ourselves
 		u.seen = append(u.seen, request{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body), r.Header.Clone()})
 	}
@@ -108,6 +115,32 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
+}
+
+// look lists folders for us. All exist, but for those that links names. Like the real one it begins with what page_id names, in
+// lower case, and lists no link.
+func (u *upstream) look(w http.ResponseWriter, r *http.Request) {
+	dir, name := r.URL.Query().Get("path"), r.URL.Query().Get("page_id")
+	if isLink, named := u.links[dir]; named && !isLink {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"detail":"Directory not found"}`)
+		return
+	}
+	items := []any{map[string]any{"name": "zz", "path": dir + "/zz"}}
+	if _, named := u.links[dir+"/"+name]; !named && name != "" {
+		items = append([]any{map[string]any{"name": name, "path": dir + "/" + name}}, items...)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"items": items, "next_page_id": nil})
+}
+
+// link makes folders links (true), or takes them away.
+func (u *upstream) link(isLink bool, folders ...string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.links = map[string]bool{}
+	for _, f := range folders {
+		u.links[f] = isLink
+	}
 }
 
 func (u *upstream) answer(r *http.Request, body []byte) (int, any) {
