@@ -11,6 +11,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/cache"
+	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
@@ -75,7 +76,7 @@ func (g *Gate) CheckTeam(r *http.Request, user uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	_, err = currentTeam(memberships, team)
+	_, err = currentTeam(memberships, team, uuid.Nil)
 	return err
 }
 
@@ -90,7 +91,7 @@ func askedTeam(r *http.Request) (string, error) {
 	return team, nil
 }
 
-// Resolve says who a credential is, acting for team, or for their own team when that is empty.
+// Resolve says who a credential is, acting for team, or for their session's current team when that is empty.
 func (g *Gate) Resolve(ctx context.Context, c access.Credential, team string) (access.Caller, error) {
 	p, err := g.principal(ctx, c, team)
 	if err != nil {
@@ -111,7 +112,7 @@ func (g *Gate) principal(ctx context.Context, c access.Credential, team string) 
 	if err != nil {
 		return nil, err
 	}
-	current, err := currentTeam(memberships, team)
+	current, err := currentTeam(memberships, team, identity.Team)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func (g *Gate) anyone(ctx context.Context, team string) (*access.Principal, erro
 	if !on {
 		return nil, problem.Unauthorized
 	}
-	if _, err := currentTeam(g.nobody.Memberships, team); err != nil {
+	if _, err := currentTeam(g.nobody.Memberships, team, uuid.Nil); err != nil {
 		return nil, err
 	}
 	return g.nobody, nil
@@ -154,10 +155,14 @@ func same(p *access.Principal, u auth.User, memberships []access.Membership) boo
 	return p.User == u.ID && p.Email == u.Email && p.Superuser == u.IsSuperuser && slices.Equal(p.Memberships, memberships)
 }
 
-var errTeamHeader = problem.New(http.StatusBadRequest, teamHeader+" must be the id of one of your teams; leave it out for your personal team.")
+var errTeamHeader = problem.New(http.StatusBadRequest, teamHeader+" must be the id of one of your teams; leave it out for your session's current team.")
 
-// currentTeam is what was asked for, else the personal team, else the oldest membership. A team that one is not in is hidden.
-func currentTeam(memberships []access.Membership, asked string) (uuid.UUID, error) {
+// currentTeam is what was asked for, else what the session was switched to, else the personal team, else the oldest membership.
+// A team that was asked for and that one is not in is hidden; a session falls back when its user leaves the team.
+func currentTeam(memberships []access.Membership, asked string, kept uuid.UUID) (uuid.UUID, error) {
+	if asked == "" && isIn(memberships, kept) {
+		return kept, nil
+	}
 	if asked == "" {
 		return ownTeam(memberships), nil
 	}
@@ -165,10 +170,26 @@ func currentTeam(memberships []access.Membership, asked string) (uuid.UUID, erro
 	if !ok {
 		return uuid.Nil, errTeamHeader
 	}
-	if !slices.ContainsFunc(memberships, func(m access.Membership) bool { return m.Team == id }) {
+	if !isIn(memberships, id) {
 		return uuid.Nil, access.ErrHidden
 	}
 	return id, nil
+}
+
+func isIn(memberships []access.Membership, team uuid.UUID) bool {
+	return slices.ContainsFunc(memberships, func(m access.Membership) bool { return m.Team == team })
+}
+
+// Switch makes a team the current one of the caller's session, for requests that name none. Who cannot see the team gets
+// access.ErrHidden.
+func (g *Gate) Switch(ctx context.Context, p *access.Principal, team uuid.UUID) error {
+	if err := p.In(team, access.TeamRead); err != nil {
+		return err
+	}
+	if p.Anonymous {
+		return problem.Unauthorized // there is no session to remember it
+	}
+	return postgres.Problem(g.users.SetTeam(ctx, p.Session, team))
 }
 
 func ownTeam(memberships []access.Membership) uuid.UUID {

@@ -135,6 +135,54 @@ func TestTheCurrentTeamIsTheHeadersElseThePersonalOne(t *testing.T) {
 	}
 }
 
+func TestASwitchedTeamHoldsForItsSessionOnEveryReplica(t *testing.T) {
+	t.Parallel()
+	url := dbtest.URL(t)
+	here, there := newReplica(t, dbtest.Open(t, url)), newReplica(t, dbtest.Open(t, url))
+	ada, bob := here.register("ada@example.com", ""), here.register("bob@example.com", "")
+	shared, foreign := here.team(bob, "Engines"), here.team(bob, "Bob's")
+	here.join(shared.ID, ada, access.Viewer)
+	other, err := here.auth.Login(t.Context(), "ada@example.com", password, auth.Client{})
+	here.must(err)
+	elsewhere := person{User: ada.User, credential: access.Credential{Form: access.FormBearer, Token: other.AccessToken}}
+	personal := here.principal(ada).CurrentTeam
+	eventually(t, "the membership is known there", func() bool { return len(there.principal(ada).Memberships) == 2 })
+
+	here.must(here.gate.Switch(t.Context(), here.principal(ada), shared.ID))
+	if got := here.principal(ada).CurrentTeam; got != shared.ID {
+		t.Errorf("here it is %v at once, want %v", got, shared.ID)
+	}
+	eventually(t, "the other replica follows", func() bool { return there.principal(ada).CurrentTeam == shared.ID })
+	if got := here.principal(elsewhere).CurrentTeam; got != personal {
+		t.Errorf("another session acts for %v, want %v", got, personal)
+	}
+	caller, err := there.gate.Identify(request(ada, personal.String()))
+	here.must(err)
+	if caller.Principal.CurrentTeam != personal {
+		t.Error("the header does not win over the session's team")
+	}
+
+	for _, stranger := range []uuid.UUID{foreign.ID, uuid.New(), uuid.Nil, access.AnonymousTeam} {
+		here.want(here.gate.Switch(t.Context(), here.principal(ada), stranger), access.ErrHidden)
+	}
+	if got := here.principal(ada).CurrentTeam; got != shared.ID {
+		t.Errorf("a refused switch leads to %v", got)
+	}
+
+	here.leave(shared.ID, ada)
+	if got := here.principal(ada).CurrentTeam; got != personal {
+		t.Errorf("after leaving it is %v, want %v", got, personal)
+	}
+	eventually(t, "the other replica falls back", func() bool { return there.principal(ada).CurrentTeam == personal })
+}
+
+func TestTheAnonymousTenantSwitchesToNothing(t *testing.T) {
+	t.Parallel()
+	r := newWorld(t)
+	r.must(r.mode.Set(t.Context(), true, "command line"))
+	r.want(r.gate.Switch(t.Context(), r.principal(person{}), access.AnonymousTeam), problem.Unauthorized)
+}
+
 func TestTheTeamHeaderTellsNothingToThoseWithoutACredential(t *testing.T) {
 	t.Parallel()
 	r := newWorld(t)

@@ -102,6 +102,18 @@ func (r *replica) join(team uuid.UUID, who person, role access.Role) {
 	}))
 }
 
+// leave ends a membership.
+func (r *replica) leave(team uuid.UUID, who person) {
+	r.t.Helper()
+	r.must(r.db.InTx(r.t.Context(), func(tx *postgres.Tx) error {
+		_, err := tx.ExecContext(r.t.Context(), `DELETE FROM team_members WHERE team_id = $1 AND user_id = $2`, team, who.ID)
+		if err != nil {
+			return err
+		}
+		return tx.Notify(postgres.TopicUser, who.ID)
+	}))
+}
+
 // audited counts the lines of an action.
 func (r *replica) audited(action string) int {
 	r.t.Helper()

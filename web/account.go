@@ -12,13 +12,15 @@ const (
 	loginPage   = "/account/login"
 )
 
-// AccountPage answers GET /account/: who is signed in, and the way out. Strangers go to the sign-in page.
+// AccountPage answers GET /account/: who is signed in, for which team, and the way out. Strangers go to the sign-in page.
 func (p *Pages) AccountPage(c echo.Context) error {
 	id, found := p.current(c)
 	if !found {
 		return p.leave(c, loginPage)
 	}
-	return p.render(c, http.StatusOK, "account", view{Title: "Your account", SignedIn: id.User.Email, Form: form{Return: start}})
+	return p.render(c, http.StatusOK, "account", view{
+		Title: "Your account", SignedIn: id.User.Email, Teams: p.teams(c), Form: form{Return: start},
+	})
 }
 
 // next is where a return path that SafeReturn passed leads: the start page is whatever this installation has for one.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/web"
 )
 
@@ -61,5 +62,48 @@ func TestWithoutAUIThereIsNothingToGoOnToWithoutAnAccount(t *testing.T) {
 		if strings.Contains(body(t, s.get(path)), "without an account") {
 			t.Errorf("%s offers it", path)
 		}
+	}
+}
+
+func TestTheAccountPageSwitchesTheTeam(t *testing.T) {
+	t.Parallel()
+	teams := []web.Team{{ID: "team-1", Name: "Ada's Team", Role: "owner", Current: true}, {ID: "team-2", Name: "Engines <b>", Role: "viewer"}}
+	var asked string
+	s := newSite(t, func(_ *auth.Config, w *web.Config) {
+		w.Teams = func(*http.Request) ([]web.Team, error) { return teams, nil }
+		w.SwitchTeam = func(_ *http.Request, team string) error {
+			if asked = team; team != "team-2" {
+				return problem.New(http.StatusNotFound, "You are in no such team. Choose one of your own.")
+			}
+			return nil
+		}
+	})
+	s.user("ada@example.com")
+	cookie := session(t, s.post("/account/login", url.Values{"email": {"ada@example.com"}, "password": {password}}))
+	page := body(t, s.get("/account/", cookie))
+	for _, want := range []string{
+		`action="/account/team"`, `value="team-1" checked> Ada&#39;s Team`, `value="team-2"> Engines &lt;b&gt;`, "viewer",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q: %s", want, page)
+		}
+	}
+	wantRedirect(t, s.post("/account/team", url.Values{"team": {"team-2"}}, cookie), "/account/")
+	if asked != "team-2" {
+		t.Errorf("asked for %q", asked)
+	}
+	res := s.post("/account/team", url.Values{"team": {"team-3"}}, cookie)
+	if page := body(t, res); res.StatusCode != http.StatusNotFound || !strings.Contains(page, "no such team") {
+		t.Errorf("a strange team: %d %s", res.StatusCode, page)
+	}
+	asked = ""
+	if res := s.postFrom("cross-site", "/account/team", url.Values{"team": {"team-2"}}, cookie); res.StatusCode != http.StatusForbidden || asked != "" {
+		t.Errorf("a page of another site gets %d, asked for %q", res.StatusCode, asked)
+	}
+	wantRedirect(t, s.post("/account/team", url.Values{"team": {"team-2"}}), "/account/login")
+
+	teams = teams[:1]
+	if page := body(t, s.get("/account/", cookie)); strings.Contains(page, "/account/team") {
+		t.Error("one team alone is offered as a choice")
 	}
 }

@@ -66,6 +66,7 @@ func routed(p *web.Pages) http.Handler {
 	e.GET("/account/setup/:token", p.SetupPage)
 	e.POST("/account/setup/:token", p.Setup)
 	e.POST("/account/logout", p.Logout)
+	e.POST("/account/team", p.SwitchTeam)
 	e.GET("/account/", p.AccountPage)
 	e.GET("/account/assets/*", p.Asset)
 	return e

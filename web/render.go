@@ -29,6 +29,7 @@ type view struct {
 	Open      bool   // strangers may register
 	Anonymous bool   // one may go on without an account
 	SignedIn  string // the address of whoever is signed in already
+	Teams     []Team // theirs
 }
 
 // form is what was typed, to be shown again.

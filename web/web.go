@@ -23,11 +23,13 @@ type Config struct {
 	CookieName string
 	ClientIP   func(r *http.Request) string // the client's address, as far as proxies are believed
 
-	Secure       bool                       // the cookie is for https only
-	Registration string                     // one of auth's modes; the link to the form shows only when it is open
-	Anonymous    func(context.Context) bool // whether one may go on without an account; nil: never
-	Home         string                     // where people go who have nowhere else to go; "": "/", the Canvas UI. "/account/" without one
-	Log          *slog.Logger               // nil: silent
+	Secure       bool                                     // the cookie is for https only
+	Registration string                                   // one of auth's modes; the link to the form shows only when it is open
+	Teams        func(*http.Request) ([]Team, error)      // the teams of whoever sent the request; nil: the pages know of none
+	SwitchTeam   func(r *http.Request, team string) error // makes one of them the session's current one; required with Teams
+	Anonymous    func(context.Context) bool               // whether one may go on without an account; nil: never
+	Home         string                                   // where people go who have nowhere else to go; "": "/", the Canvas UI. "/account/" without one
+	Log          *slog.Logger                             // nil: silent
 }
 
 // Pages answers the account pages.

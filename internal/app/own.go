@@ -53,6 +53,8 @@ func (a *App) pages() *web.Pages {
 		Registration: a.cfg.Registration,
 		Home:         a.home(),
 		Log:          a.log,
+		Teams:        a.teamsOf,
+		SwitchTeam:   a.switchTeam,
 		Anonymous:    func(ctx context.Context) bool { on, err := a.mode.On(ctx); return on && err == nil },
 	})
 }

@@ -27,6 +27,7 @@ func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.
 	both(e, http.MethodGet, "/api/teams", teams.List, a.ownHostUnlessKey)
 	both(e, http.MethodPost, "/api/teams", teams.Create, a.ownHostUnlessKey)
 	both(e, http.MethodGet, "/api/teams/:team_id", teams.Get, a.ownHostUnlessKey)
+	both(e, http.MethodPost, "/api/teams/:team_id/switch", teams.Switch, a.ownHostUnlessKey)
 	both(e, http.MethodPost, "/api/teams/:team_id/members", teams.AddMember, a.ownHostUnlessKey)
 
 	// Pages for people.
@@ -38,6 +39,7 @@ func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.
 	e.GET("/account/setup/:token", pages.SetupPage)
 	e.POST("/account/setup/:token", pages.Setup)
 	e.POST("/account/logout", pages.Logout)
+	e.POST("/account/team", pages.SwitchTeam)
 	e.GET("/account/assets/*", pages.Asset)
 
 	// For machines that watch us.

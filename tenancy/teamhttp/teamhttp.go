@@ -36,6 +36,9 @@ func New(teams *tenancy.Service, gate *tenancy.Gate) *Handlers {
 	return &Handlers{teams: teams, gate: gate}
 }
 
+// currentHeader says in answers which team is the caller's current one, under the name by which a request chooses it.
+const currentHeader = "X-Team-Id"
+
 // List answers GET /api/teams with a bare array.
 func (h *Handlers) List(c echo.Context) error {
 	caller, err := h.identify(c)
@@ -46,6 +49,7 @@ func (h *Handlers) List(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	c.Response().Header().Set(currentHeader, caller.Principal.CurrentTeam.String())
 	return c.JSON(http.StatusOK, teams)
 }
 
@@ -80,6 +84,24 @@ func (h *Handlers) Get(c echo.Context) error {
 	if err != nil {
 		return hide(err)
 	}
+	return c.JSON(http.StatusOK, team)
+}
+
+// Switch answers POST /api/teams/{team_id}/switch: the team is the current one of the session from now on, on every replica.
+func (h *Handlers) Switch(c echo.Context) error {
+	caller, id, err := h.about(c, access.TeamRead)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	if err := h.gate.Switch(ctx, caller.Principal, id); err != nil {
+		return hide(err)
+	}
+	team, err := h.teams.Team(ctx, caller.Principal, id)
+	if err != nil {
+		return hide(err)
+	}
+	c.Response().Header().Set(currentHeader, id.String())
 	return c.JSON(http.StatusOK, team)
 }
 

@@ -51,6 +51,7 @@ func newServer(t *testing.T) *server {
 	s.echo.POST("/api/teams", h.Create)
 	s.echo.GET("/api/teams/:team_id", h.Get)
 	s.echo.POST("/api/teams/:team_id/members", h.AddMember)
+	s.echo.POST("/api/teams/:team_id/switch", h.Switch)
 	return s
 }
 
@@ -177,6 +178,39 @@ func TestTeamObjects(t *testing.T) {
 	if p := list[0].(map[string]any); p["name"] != "Ada's Team" || p["is_personal"] != true || p["owner_id"] != id || p["role"] != "owner" {
 		t.Errorf("the personal team is %v", p)
 	}
+}
+
+func TestSwitchingTheTeamOfASession(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	_, ada := s.register("ada@example.com", "Ada Lovelace")
+	_, bob := s.register("bob@example.com", "")
+	team, foreign := s.create(ada, "Engines"), s.create(bob, "Bob's")
+	current := func(token string) string {
+		t.Helper()
+		w := s.call(token, "GET", "/api/teams", "")
+		s.reads(w, http.StatusOK)
+		return w.Header().Get("X-Team-Id")
+	}
+	personal := current(ada)
+	if personal == team || personal == "" {
+		t.Fatalf("before, the current team is %q", personal)
+	}
+	for _, stranger := range []string{foreign, uuid.NewString(), "nonsense", access.AnonymousTeam.String()} {
+		s.says(s.call(ada, "POST", "/api/teams/"+stranger+"/switch", ""), http.StatusNotFound, "Team not found")
+	}
+	w := s.call(ada, "POST", "/api/teams/"+team+"/switch", "")
+	if body := s.reads(w, http.StatusOK).(map[string]any); body["id"] != team || w.Header().Get("X-Team-Id") != team {
+		t.Errorf("the switch answers %v, %v", body, w.Header())
+	}
+	if got := current(ada); got != team {
+		t.Errorf("the current team is %q, want %q", got, team)
+	}
+	s.reads(s.call(ada, "POST", "/api/teams/"+personal+"/switch", ""), http.StatusOK)
+	if got := current(ada); got != personal {
+		t.Errorf("the way back leads to %q, want %q", got, personal)
+	}
+	s.says(s.call("", "POST", "/api/teams/"+team+"/switch", ""), http.StatusUnauthorized, "Unauthorized")
 }
 
 func TestEveryTeamRouteWantsACredential(t *testing.T) {

@@ -34,7 +34,13 @@
       color: #ececee; background: transparent; border: 1px solid #73767f; border-radius: 8px; font-size: 13px;
     }
     .out:hover { background: #34363c; }
-    .out:disabled { opacity: .6; cursor: default; }
+    .out:disabled, .other:disabled { opacity: .6; cursor: default; }
+    .teams { display: grid; gap: 4px; max-height: 40vh; margin: 4px 0 0; padding: 0; overflow: auto; list-style: none; }
+    .other {
+      display: block; width: 100%; padding: 6px 10px; text-align: left; overflow-wrap: anywhere;
+      color: #ececee; background: transparent; border: 1px solid #46484f; border-radius: 8px;
+    }
+    .other:hover { background: #34363c; }
     .fault { margin-top: 8px !important; color: #ff9d92; }
     :focus-visible { outline: 2px solid #7fb0ff; outline-offset: 2px; }
     @media print { :host { display: none; } }
@@ -49,14 +55,14 @@
 
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-  // read gives the answer's JSON, null for "not signed in", and undefined when nothing can be known now.
+  // read gives the answer's JSON and the current team, null for "not signed in", and undefined when nothing can be known now.
   async function read(path) {
     for (const pause of [0, 1000, 4000]) {
       await wait(pause);
       try {
         const answer = await fetch(path, { headers: { Accept: "application/json" } });
         if (answer.status === 401 || answer.status === 403) return null;
-        if (answer.ok) return await answer.json();
+        if (answer.ok) return { body: await answer.json(), team: answer.headers.get("X-Team-Id") };
       } catch {
         // The network or the server is away: once more.
       }
@@ -82,7 +88,7 @@
       if (user === undefined) return; // better no pill than a wrong one
       if (user === null) return this.#show(this.#anonymous());
       const teams = await read("/api/teams/");
-      this.#show(this.#signedIn(user, current(teams)));
+      this.#show(this.#signedIn(user.body, teams ? teams.body : [], teams && teams.team));
     }
 
     #anonymous() {
@@ -96,7 +102,8 @@
       };
     }
 
-    #signedIn(user, team) {
+    #signedIn(user, teams, current) {
+      const team = teams.find((one) => one.id === current);
       const body = [make("p", { className: "name" }, user.name || user.email)];
       if (user.name) body.push(make("p", { className: "quiet" }, user.email));
       if (team) {
@@ -104,27 +111,44 @@
           make("dt", {}, "Team"), make("dd", { className: "team" }, team.name),
           make("dt", {}, "Role"), make("dd", { className: "role" }, capital(team.role))));
       }
+      if (teams.length > 1) body.push(this.#chooser(teams.filter((other) => other.id !== current)));
       body.push(this.#signOut());
       const label = user.name || user.email;
       return { label: team && !team.is_personal ? label + " · " + team.name : label, face: label.slice(0, 1), title: "Signed in as " + user.email, body };
     }
 
+    // The page's lists and new conversations are those of one team. Another one begins at the start page.
+    #chooser(others) {
+      const fault = make("p", { className: "fault", role: "alert", hidden: true });
+      const list = make("ul", { className: "teams" }, ...others.map((team) => {
+        const button = make("button", { type: "button", className: "other" }, "Switch to " + team.name);
+        this.#acts(button, fault, "/api/teams/" + team.id + "/switch", "/");
+        return make("li", {}, button);
+      }));
+      return make("div", {}, list, fault);
+    }
+
     #signOut() {
       const fault = make("p", { className: "fault", role: "alert", hidden: true });
       const button = make("button", { type: "button", className: "out" }, "Sign out");
+      this.#acts(button, fault, "/account/logout", "/account/login");
+      return make("div", {}, button, fault);
+    }
+
+    // acts has a button send a POST and then leave the page.
+    #acts(button, fault, path, next) {
       button.addEventListener("click", async () => {
         button.disabled = true;
         try {
-          const answer = await fetch("/account/logout", { method: "POST" });
+          const answer = await fetch(path, { method: "POST" });
           if (!answer.ok) throw new Error(String(answer.status));
-          location.assign("/account/login");
+          location.assign(next);
         } catch {
           button.disabled = false;
           fault.hidden = false;
           fault.textContent = "That did not work. Try again.";
         }
       });
-      return make("div", {}, button, fault);
     }
 
     #show({ label, face, title, body }) {
@@ -154,12 +178,6 @@
       if (!focus) return;
       (open ? this.#card.querySelector("button, a") : this.#pill).focus();
     }
-  }
-
-  // current is the team whose lists the page shows: the personal one, until teams can be switched.
-  function current(teams) {
-    if (!Array.isArray(teams)) return undefined;
-    return teams.find((team) => team.is_personal) || teams[0];
   }
 
   function capital(word) {

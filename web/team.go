@@ -1,0 +1,34 @@
+package web
+
+import "github.com/labstack/echo/v4"
+
+// Team is a team of whoever is signed in, as the account page lists it.
+type Team struct {
+	ID, Name, Role string
+	Current        bool // lists and new conversations are this team's
+}
+
+// teams are those to choose among. A failure takes only the choice away.
+func (p *Pages) teams(c echo.Context) []Team {
+	if p.cfg.Teams == nil {
+		return nil
+	}
+	teams, err := p.cfg.Teams(c.Request())
+	if err != nil {
+		p.cfg.Log.WarnContext(c.Request().Context(), "the account page shows no teams", "error", err)
+		return nil
+	}
+	return teams
+}
+
+// SwitchTeam answers POST /account/team: the browser acts for another of its user's teams from now on.
+func (p *Pages) SwitchTeam(c echo.Context) error {
+	if _, found := p.current(c); !found || p.cfg.SwitchTeam == nil {
+		return p.leave(c, loginPage)
+	}
+	r := c.Request()
+	if err := p.cfg.SwitchTeam(r, r.PostFormValue("team")); err != nil {
+		return p.again(c, "message", view{Title: "Your team is the same as before"}, err)
+	}
+	return p.leave(c, accountPage)
+}
