@@ -105,7 +105,7 @@ func script[T any](b *browser, expression string) T {
 }
 
 // text is what a person reads on the page.
-func (b *browser) text() string { return script[string](b, `document.body.innerText`) }
+func (b *browser) text() string { return script[string](b, `document.body?.innerText ?? ""`) }
 
 // sees waits until the page shows the text.
 func (b *browser) sees(text string) {
@@ -118,11 +118,11 @@ func (b *browser) sees(text string) {
 	})
 }
 
-// content fails when Canvas shows one of its error banners, or needed what the page's policy forbids.
+// content fails when Canvas shows one of its error banners (what its editor says to screen readers is none), or needed what the page's policy forbids.
 func (b *browser) content() {
 	b.t.Helper()
 	banners := script[[]string](b, `[...document.querySelectorAll(
-		'[data-testid="error-message-banner"],[data-testid="home-llm-not-configured-banner"],[role="alert"]')].map(e => e.innerText)`)
+		'[data-testid="error-message-banner"],[data-testid="home-llm-not-configured-banner"],[role="alert"]')].filter(e => !e.closest(".monaco-aria-container")).map(e => e.innerText)`)
 	if len(banners) > 0 {
 		b.t.Errorf("Canvas shows a banner: %q", banners)
 	}

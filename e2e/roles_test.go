@@ -14,6 +14,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// sharedTitle is the name of the shared team's conversation.
+const sharedTitle = "The talk of all"
+
 // sharedTeam is a team of several people with one conversation, in whose folder there is something to see.
 type sharedTeam struct {
 	owner *client // with the team as current one
@@ -28,10 +31,11 @@ func newSharedTeam(t *testing.T) *sharedTeam {
 	s := &sharedTeam{id: owner.field(a, "id")}
 	s.owner = owner.inTeam(s.id)
 	s.talk = s.owner.create(strings.Join([]string{
-		"run: git init -q . && git config user.email a@example.com && git config user.name A && echo one > notes.txt && git add . && git commit -qm start; echo two >> notes.txt",
+		"run: git init -q . && git checkout -q -b branch-$((8*9)); git config user.email a@example.com && git config user.name A && echo one > notes.txt && git add . && git commit -qm start; echo two >> notes.txt",
 		"run: echo \"<h1>A page of preview-$((6*7))</h1>\" > page.html; echo first-$((20+3))",
 	}, "\n"))
 	s.owner.finished(s.talk)
+	owner.want(http.StatusOK, owner.json("PATCH", "/api/conversations/"+s.talk, map[string]any{"title": sharedTitle}))
 	return s
 }
 
@@ -115,33 +119,56 @@ func (p *tap) answered(t *testing.T, method, path string, status int) {
 	})
 }
 
-// watched is for how long an open page is looked at that nobody touches, and calm is how many calls it may make then: in all,
-// and of one sort. Canvas asks for its lists and for its health every 30 seconds, for the state of git every 10.
+// calm is how many calls an open page that nobody touches may make, in all and of one sort, while it asks twice for the state
+// of git. It does that every 10 seconds; for its lists and for its health it asks every 30.
 const (
-	watched  = 15 * time.Second
 	calm     = 24
 	calmEach = 6
 )
 
-// staysCalm watches the page and fails when it storms the instance.
+// staysCalm watches the page and fails when it storms the instance. The page's own clock says for how long.
 func (b *browser) staysCalm(wire *tap) {
 	b.t.Helper()
 	before := len(wire.seen())
-	select {
-	case <-b.t.Context().Done():
-	case <-time.After(watched):
-	}
-	calls := wire.seen()[before:]
+	var calls []call
+	within(b.t, time.Minute, "the page asks twice for the state of git", func() error {
+		calls = wire.seen()[before:]
+		asked := 0
+		for _, c := range calls {
+			if strings.HasSuffix(c.path, "/api/bash/execute_bash_command") {
+				asked++
+			}
+		}
+		if asked < 2 {
+			return errors.New(table(tally(calls)))
+		}
+		return nil
+	})
 	counts := tally(calls)
-	b.t.Logf("within %s:\n%s", watched, table(counts))
+	b.t.Logf("while the page rests:\n%s", table(counts))
 	if len(calls) > calm {
-		b.t.Errorf("%d calls within %s, want at most %d", len(calls), watched, calm)
+		b.t.Errorf("%d calls of a page that rests, want at most %d", len(calls), calm)
 	}
 	for c, n := range counts {
 		if n > calmEach {
-			b.t.Errorf("%d times %s within %s, want at most %d", n, c, watched, calmEach)
+			b.t.Errorf("%d times %s of a page that rests, want at most %d", n, c, calmEach)
 		}
 	}
+}
+
+// actsFor switches the browser of c to the team by the overlay, so that the list is the team's.
+func (b *browser) actsFor(c *client, team string) {
+	b.t.Helper()
+	b.click(b.find("button", c.email))
+	b.click(b.find("button", "Switch to "+team))
+	b.sees(sharedTitle)
+	b.click(b.find("button", c.email))
+	b.find("button", "Switch to ") // the way back
+	if shown := fmt.Sprint(b.things()); !strings.Contains(shown, team) {
+		b.t.Errorf("the overlay does not name the team: %s", shown)
+	}
+	b.do("team")
+	b.do("list", chromedp.KeyEvent("\x1b"))
 }
 
 // showsFiles opens the tab with the files of the workspace, and one of them.
@@ -155,34 +182,43 @@ func (b *browser) showsFiles(wire *tap, base string) {
 	b.do("preview in Canvas")
 }
 
-// showsChanges opens the tab with the changes of the workspace, and one of them. Canvas takes the editor in which it shows a
-// difference from a third party's server, which the page's policy refuses: the list is there, and the editor stays away.
+// showsChanges opens the tab with the changes of the workspace, and one of them, in the editor that comes from our own origin.
 func (b *browser) showsChanges(wire *tap) {
 	b.t.Helper()
 	b.press(named("conversation-tab-commits"))
 	b.sees("Uncommitted")
 	b.press(named("uncommitted-changes-row-toggle"))
-	b.sees("notes.txt")
-	b.press(named("file-diff-viewer-outer") + " " + named("collapse"))
+	within(b.t, 20*time.Second, "notes.txt is among the changes", func() error {
+		if !script[bool](b, `(() => {
+			const rows = [...document.querySelectorAll('[data-testid="file-diff-viewer-outer"]')];
+			const row = rows.find(e => e.innerText.includes("notes.txt"))?.querySelector('[data-testid="collapse"]');
+			row?.click();
+			return !!row;
+		})()`) {
+			return fmt.Errorf("it shows %.1500s", b.text())
+		}
+		return nil
+	})
 	wire.answered(b.t, "GET", "/api/git/diff", http.StatusOK)
-	b.pardon("https://cdn.jsdelivr.net/npm/monaco-editor@")
+	within(b.t, 30*time.Second, "the difference shows the old line and the new one", func() error {
+		lines := script[[]string](b, `[...document.querySelectorAll(".monaco-diff-editor .modified .view-line")].map(e => e.innerText.trim())`)
+		if !slices.Contains(lines, "one") || !slices.Contains(lines, "two") {
+			return fmt.Errorf("it shows %q", lines)
+		}
+		if !script[bool](b, `!!document.querySelector(".monaco-diff-editor .line-insert")`) { // found by the editor's worker
+			return errors.New("the new line is not marked")
+		}
+		return nil
+	})
 	b.do("diff")
 	b.content()
 }
 
-// pardon forgets a refusal that is on purpose.
-func (b *browser) pardon(address string) {
+// showsBranch waits for what the page finds out about the workspace's git.
+func (b *browser) showsBranch() {
 	b.t.Helper()
-	within(b.t, 20*time.Second, "the page's policy refuses "+address, func() error {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		before := len(b.refused)
-		b.refused = slices.DeleteFunc(b.refused, func(text string) bool { return strings.Contains(text, address) })
-		if len(b.refused) == before {
-			return errors.New("it did not")
-		}
-		return nil
-	})
+	b.sees("branch-72")
+	b.do("branch")
 }
 
 // showsPage opens a page out of the workspace as a tab of its own does.
@@ -205,7 +241,8 @@ func TestADeveloperWorksInCanvasOnAConversationOfTheTeam(t *testing.T) {
 
 	b.do("signed in", signIn(wire.url, developer))
 	b.sees("Of my own")
-	b.do("list")
+	b.content()
+	b.actsFor(developer, "Research")
 	b.content()
 	b.do("opened", chromedp.Navigate(wire.url+"/conversations/"+team.talk), chromedp.WaitVisible(chatBox))
 	b.sees("first-23")
@@ -218,6 +255,7 @@ func TestADeveloperWorksInCanvasOnAConversationOfTheTeam(t *testing.T) {
 	if cookies := script[string](b, `document.cookie`); cookies != "" {
 		t.Errorf("a script of the page reads the cookies %q", cookies)
 	}
+	b.showsBranch()
 	b.showsFiles(wire, talk)
 	b.showsChanges(wire)
 	b.do("written", send("run: echo second-$((40+2))"))
@@ -235,12 +273,17 @@ func TestADeveloperWorksInCanvasOnAConversationOfTheTeam(t *testing.T) {
 	b.press(`button[aria-label="Branch from here"]`)
 	wire.answered(t, "POST", talk+"/fork", http.StatusCreated)
 	b.sees("(branch)")
+	var fork string
+	within(t, 20*time.Second, "the page goes to the fork", func() error {
+		if fork = script[string](b, `location.pathname.split("/").pop()`); fork == team.talk {
+			return errors.New("it is at " + fork)
+		}
+		return nil
+	})
+	b.sees("brought.txt") // in the fork's own tree of files
+	b.sees("first-23")
 	b.do("forked")
 	b.content()
-	fork := script[string](b, `location.pathname.split("/").pop()`)
-	if fork == team.talk {
-		t.Fatal("the page did not go to the fork")
-	}
 	b.rename("Renamed by the developer")
 	within(t, 20*time.Second, "the fork has its new name", func() error {
 		if title := team.owner.field(team.owner.get("/api/conversations/"+fork), "title"); title != "Renamed by the developer" {
@@ -249,6 +292,7 @@ func TestADeveloperWorksInCanvasOnAConversationOfTheTeam(t *testing.T) {
 		return nil
 	})
 	b.sees("Renamed by the developer")
+	b.do("has its new name")
 	b.content()
 	b.delete()
 	wire.answered(t, "DELETE", "/api/conversations/"+fork, http.StatusOK)
@@ -258,65 +302,110 @@ func TestADeveloperWorksInCanvasOnAConversationOfTheTeam(t *testing.T) {
 		}
 		return nil
 	})
-	b.do("deleted", chromedp.WaitVisible(chatBox))
+	b.do("deleted", chromedp.WaitVisible(home))
 	b.content()
 	team.owner.want(http.StatusNotFound, team.owner.get("/api/conversations/"+fork))
 	team.owner.want(http.StatusOK, team.owner.get(talk))
 	b.showsPage(wire.url + talk + "/workspace/page.html")
 }
 
-// viewersBanner is what Canvas shows to a Viewer who wrote.
-const viewersBanner = "Your role in this team may read this conversation, but not write to it: the message was not sent."
+// viewersAnswer is what a client hears whose message was not taken, viewersNote what stands in the place of the box to write in.
+const (
+	viewersAnswer = "Your role in this team may read this conversation, but not write to it: the message was not sent."
+	viewersNote   = "Your role in this team lets you read this conversation, but not write to it."
+)
+
+// mayOnlyRead waits until the page has the note and no box.
+func (b *browser) mayOnlyRead() {
+	b.t.Helper()
+	within(b.t, 20*time.Second, "the page says that one may only read", func() error {
+		if !slices.ContainsFunc(b.things(), func(t thing) bool { return strings.Contains(t.name, viewersNote) }) {
+			return fmt.Errorf("it shows %.1500s", b.text())
+		}
+		return nil
+	})
+	if script[bool](b, `document.querySelector('[data-testid="chat-input"]')?.checkVisibility() ?? false`) {
+		b.t.Error("the box to write in is there")
+	}
+}
+
+// says sends a message past the page's own box, and returns what the socket answers.
+func (b *browser) says(id, text string) string {
+	b.t.Helper()
+	return script[string](b, fmt.Sprintf(`new Promise((done, fail) => {
+		const socket = new WebSocket("/sockets/events/%s");
+		socket.onerror = fail;
+		socket.onopen = () => socket.send(JSON.stringify({role: "user", content: [{type: "text", text: %q}], run: true}));
+		socket.onmessage = ({data}) => {
+			const event = JSON.parse(data);
+			if (event.kind === "ServerErrorEvent") { socket.close(); done(event.detail); }
+		};
+	})`, id, text))
+}
+
+// uploads sends a file past the page's own box, and returns the status of the answer.
+func (b *browser) uploads(id, name string) int {
+	b.t.Helper()
+	return script[int](b, fmt.Sprintf(`(async () => {
+		const headers = {"X-Session-API-Key": "cookie"};
+		const talk = await (await fetch("/api/conversations/%s", {headers})).json();
+		const body = new FormData();
+		body.append("file", new Blob(["intruder-file"]), %q);
+		const path = encodeURIComponent(talk.workspace.working_dir + "/" + %q);
+		return (await fetch("/api/file/upload?path=" + path, {method: "POST", headers, body})).status;
+	})()`, id, name, name))
+}
 
 func TestAViewerReadsInCanvasAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	team := newSharedTeam(t)
 	viewer := team.join(t, "viewer")
+	own := viewer.create("say: of the viewer's own")
 	wire := newTap(t, team.owner.base)
 	b := newBrowser(t, "viewer")
 	talk := "/api/conversations/" + team.talk
-	open := chromedp.Steps(chromedp.Navigate(wire.url+"/conversations/"+team.talk), chromedp.WaitVisible(chatBox))
+	open := chromedp.Steps(chromedp.Navigate(wire.url+"/conversations/"+team.talk), chromedp.WaitVisible(chromedp.CSS(named("interactive-chat-box"))))
 
 	b.do("signed in", signIn(wire.url, viewer))
+	b.actsFor(viewer, "Research")
+	b.content()
 	b.do("opened", open)
 	b.sees("first-23")
+	b.mayOnlyRead()
 	b.do("history")
 	b.content()
+	b.showsBranch()
 	b.showsFiles(wire, talk)
 	b.showsChanges(wire)
 	b.staysCalm(wire)
 
-	b.do("typed", send("run: echo intruder-$((30+3))"))
-	b.sees(viewersBanner)
-	b.do("told why not")
-	b.staysCalm(wire)
-	b.press(named("error-message-banner-dismiss"))
-	b.do("told and closed", open)
-	b.sees("first-23")
-	b.content()
-
-	b.attach("brought.txt", "intruder-file\n")
-	b.do("upload tried", send("run: cat brought.txt"))
-	wire.answered(t, "POST", "/api/file/upload", http.StatusForbidden)
-	b.do("upload refused", chromedp.WaitVisible(chatBox))
+	if answer := b.says(team.talk, "run: echo intruder-$((30+3))"); answer != viewersAnswer {
+		t.Errorf("the socket answers %q", answer)
+	}
+	if status := b.uploads(team.talk, "brought.txt"); status != http.StatusForbidden {
+		t.Errorf("an upload is answered with %d", status)
+	}
+	b.do("upload refused")
 	b.do("again", open)
 	b.sees("first-23")
 	b.press(`button[aria-label="Branch from here"]`)
 	wire.answered(t, "POST", talk+"/fork", http.StatusForbidden)
-	b.do("fork refused", chromedp.WaitVisible(chatBox))
+	b.do("fork refused")
 	b.rename("Renamed by an intruder")
 	wire.answered(t, "PATCH", talk, http.StatusForbidden)
 	b.do("name refused")
 	b.delete()
 	wire.answered(t, "DELETE", talk, http.StatusForbidden)
 	b.do("deletion refused")
-	b.do("still usable", open)
+	b.do("opened again", open)
 	b.sees("first-23")
+	b.mayOnlyRead()
+	b.do("still usable")
 	b.content()
 	b.staysCalm(wire)
 
 	info := team.owner.want(http.StatusOK, team.owner.get(talk))
-	if title := team.owner.field(info, "title"); strings.Contains(title, "intruder") {
+	if title := team.owner.field(info, "title"); title != sharedTitle {
 		t.Errorf("the title is %q", title)
 	}
 	if history := team.owner.events(team.talk); strings.Contains(history, "intruder") || strings.Contains(history, "brought.txt") {
@@ -328,5 +417,9 @@ func TestAViewerReadsInCanvasAndChangesNothing(t *testing.T) {
 			t.Error("a message of the Viewer's reached the model")
 		}
 	}
+
+	// In a conversation of one's own there is a box.
+	b.do("own", chromedp.Navigate(wire.url+"/conversations/"+own), chromedp.WaitVisible(chatBox))
+	b.sees("of the viewer's own")
 	b.showsPage(wire.url + talk + "/workspace/page.html")
 }

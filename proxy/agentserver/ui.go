@@ -39,12 +39,14 @@ type canvas struct {
 	files map[string]file
 	page  page
 	head  func(nonce string) template.HTML
+
+	content string // the origin of what agents wrote; may be empty
 }
 
 var _ proxy.PublicHandler = (*canvas)(nil)
 
 // openCanvas reads the build once. What is added to the folder later does not exist.
-func openCanvas(dir string, head func(nonce string) template.HTML) (*canvas, error) {
+func openCanvas(dir, content string, head func(nonce string) template.HTML) (*canvas, error) {
 	if dir == "" {
 		return nil, nil
 	}
@@ -57,6 +59,9 @@ func openCanvas(dir string, head func(nonce string) template.HTML) (*canvas, err
 		return nil, unusable(dir, err)
 	}
 	files, err := listFiles(root)
+	if err == nil {
+		err = useOwnEditor(root, files)
+	}
 	if err != nil {
 		return nil, unusable(dir, err)
 	}
@@ -67,7 +72,7 @@ func openCanvas(dir string, head func(nonce string) template.HTML) (*canvas, err
 	if head == nil {
 		head = func(string) template.HTML { return "" }
 	}
-	return &canvas{root: root, files: files, page: p, head: head}, nil
+	return &canvas{root: root, files: files, page: p, head: head, content: content}, nil
 }
 
 const indexName = "index.html"
@@ -110,7 +115,7 @@ func (c *canvas) servePage(w http.ResponseWriter, r *http.Request) {
 	nonce := rand.Text()
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy(nonce))
+	h.Set("Content-Security-Policy", policy(nonce, c.content))
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "same-origin") // which conversation somebody reads is no other site's business
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -121,18 +126,21 @@ func (c *canvas) servePage(w http.ResponseWriter, r *http.Request) {
 
 // policy lets the page run its own scripts and talk to its own host, and nothing else: a key typed in for another backend
 // cannot leave, and neither can what an agent wrote into a conversation. Styles are inline all over the build. Workspace
-// previews are frames of this host; no other page may frame this one.
-func policy(nonce string) string {
+// previews are frames and images of this host, or of the content origin to which it sends them on; no other page may frame this one.
+func policy(nonce, content string) string {
+	if content != "" {
+		content = " " + content
+	}
 	return strings.Join([]string{
 		"default-src 'self'",
 		"script-src 'self' 'nonce-" + nonce + "'",
 		"style-src 'self' 'unsafe-inline'",
-		"img-src 'self' data: blob:",
+		"img-src 'self' data: blob:" + content,
 		"font-src 'self' data:",
-		"media-src 'self' data: blob:",
-		"connect-src 'self'",
+		"media-src 'self' data: blob:" + content,
+		"connect-src 'self'" + content,
 		"worker-src 'self' blob:",
-		"frame-src 'self' blob:",
+		"frame-src 'self' blob:" + content,
 		"frame-ancestors 'none'",
 		"form-action 'self'",
 		"base-uri 'none'",

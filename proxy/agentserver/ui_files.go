@@ -1,6 +1,7 @@
 package agentserver
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -17,8 +18,10 @@ import (
 
 // file is one file of the build. Its tag is made of its content: the build's own times are all alike.
 type file struct {
-	name string
-	etag string
+	name    string
+	etag    string
+	own     bool   // may differ from what the build holds
+	content []byte // what is served instead of the build's; nil: the build's
 }
 
 // listFiles finds all files but the page, which is served by another way, and hidden ones.
@@ -49,30 +52,45 @@ func tagOf(root *os.Root, name string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
+	return tag(f)
+}
+
+func tag(content io.Reader) (string, error) {
 	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
+	if _, err := io.Copy(sum, content); err != nil {
 		return "", err
 	}
 	return `"` + hex.EncodeToString(sum.Sum(nil)[:16]) + `"`, nil
 }
 
-// serveFile sends one file. Those below assets have a hash of their content in their name and never change.
+// serveFile sends one file. Those below assets have a hash of their content in their name, the editor's its version: they never
+// change, unless we change them.
 func (c *canvas) serveFile(w http.ResponseWriter, r *http.Request, f file) {
-	opened, err := c.root.Open(f.name)
+	content, err := c.open(f)
 	if err != nil {
 		problem.Write(w, problem.NotFound)
 		return
 	}
-	defer func() { _ = opened.Close() }()
+	defer func() { _ = content.Close() }()
 	h := w.Header()
 	h.Set("Content-Type", contentType(f.name))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("ETag", f.etag)
 	h.Set("Cache-Control", "no-cache")
-	if strings.HasPrefix(f.name, "assets/") {
+	if !f.own && (strings.HasPrefix(f.name, "assets/") || strings.HasPrefix(f.name, editorName)) {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	http.ServeContent(w, r, "", time.Time{}, opened)
+	http.ServeContent(w, r, "", time.Time{}, content)
+}
+
+func (c *canvas) open(f file) (io.ReadSeekCloser, error) {
+	if f.content == nil {
+		return c.root.Open(f.name)
+	}
+	return struct {
+		io.ReadSeeker
+		io.Closer
+	}{bytes.NewReader(f.content), io.NopCloser(nil)}, nil
 }
 
 // contentType knows what a build holds; the tables of the host are not asked, because they differ from host to host.

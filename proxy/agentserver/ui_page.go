@@ -2,7 +2,7 @@ package agentserver
 
 import (
 	"bytes"
-	_ "embed" // the script that goes first into the page
+	_ "embed" // the scripts that go first into the page
 	"errors"
 	"io"
 	"strings"
@@ -10,8 +10,14 @@ import (
 	"golang.org/x/net/html"
 )
 
-//go:embed ui_head.js
-var headScript string
+var (
+	//go:embed ui_head.js
+	headScript string
+	//go:embed ui_reader.js
+	readerScript string
+	//go:embed ui_commands.js
+	commandsScript string
+)
 
 // page is index.html cut into pieces: between two of them stands the nonce of the moment, and after the first our own head.
 type page struct {
@@ -55,7 +61,7 @@ func preparePage(index []byte) (page, error) {
 	return p, nil
 }
 
-// render puts the page together. Our script comes first, because the others read what it sets.
+// render puts the page together. Our scripts come first, because the others read what it sets.
 func (p page) render(nonce, head string) string {
-	return p.before + `<script nonce="` + nonce + `">` + headScript + `</script>` + head + strings.Join(p.after, nonce)
+	return p.before + `<script nonce="` + nonce + `">` + headScript + readerScript + commandsScript + `</script>` + head + strings.Join(p.after, nonce)
 }

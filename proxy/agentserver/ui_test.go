@@ -227,3 +227,67 @@ func TestAFolderThatIsNoBuildIsSaidSoAtStart(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEditorComesFromOurOwnOriginWhereItIs(t *testing.T) {
+	t.Parallel()
+	const asset = "/assets/diff-1.js"
+	const theirs = "vs:`https://cdn.jsdelivr.net/npm/monaco-editor@9.8.7/min/vs`"
+	for _, c := range []struct{ name, folder, want string }{
+		{"absent", "", theirs},
+		{"another version", "monaco-editor@9.8.6/min/vs", theirs},
+		{"present", "monaco-editor@9.8.7/min/vs", "vs:`/monaco-editor@9.8.7/min/vs`"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			config := bare()
+			config.FrontendDir = build(t)
+			put(t, config.FrontendDir+asset, theirs)
+			if c.folder != "" {
+				put(t, filepath.Join(config.FrontendDir, c.folder, "loader.js"), "the loader")
+			}
+			d, err := agentserver.New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := get(t, d.UI(), asset)
+			if w.Body.String() != c.want || w.Header().Get("Cache-Control") != "no-cache" {
+				t.Errorf("the asset is %q, %q", w.Body, w.Header().Get("Cache-Control"))
+			}
+			if again := get(t, d.UI(), asset, "If-None-Match", w.Header().Get("ETag")); again.Code != http.StatusNotModified {
+				t.Errorf("asked again it was %d", again.Code)
+			}
+			if c.folder == "" {
+				return
+			}
+			w = get(t, d.UI(), "/"+c.folder+"/loader.js")
+			if w.Body.String() != "the loader" || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+				t.Errorf("the loader is %d %q, %q", w.Code, w.Body, w.Header().Get("Cache-Control"))
+			}
+		})
+	}
+}
+
+func put(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnswersNameTheConversationsThatOneMayOnlyRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.create("ann", map[string]any{"workspace": map[string]any{"working_dir": w.root("ann") + "/p"}}).String()
+	foreign := w.create("bob", map[string]any{"workspace": map[string]any{"working_dir": w.root("bob") + "/p"}}).String()
+	for who, want := range map[string]string{"ann": "", "vic": id} {
+		for _, path := range []string{conversationsPath + "/" + id, conversationsPath + "?ids=" + id + "&ids=" + foreign} {
+			a := w.ask(who, "GET", path, "")
+			if got := a.header.Get("X-OpenHands-Read-Only"); a.status != http.StatusOK || got != want {
+				t.Errorf("%s %s: %d, read-only %q, want %q", who, path, a.status, got, want)
+			}
+		}
+	}
+}

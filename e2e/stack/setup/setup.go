@@ -25,6 +25,7 @@ import (
 const (
 	UpstreamVersion = "1.49.1"
 	CanvasVersion   = "1.20.0"
+	MonacoVersion   = "0.55.1" // the one that this version of the UI names
 )
 
 // Options say which parts are needed.

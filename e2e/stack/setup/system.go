@@ -70,7 +70,7 @@ func browser() Program {
 // system provides the programs that are missing, or says how to get them.
 func (m *maker) system(ctx context.Context, o Options, paths *Paths) error {
 	missing := absent(Programs(o))
-	if o.Canvas && exist(filepath.Join(m.cache, "canvas-"+CanvasVersion, "index.html")) {
+	if o.Canvas && haveCanvas(m.cache) && haveMonaco(m.cache) {
 		missing = without(missing, "npm")
 	}
 	if len(missing) > 0 {
