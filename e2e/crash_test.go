@@ -23,7 +23,7 @@ func TestKilledWithAHundredRequestsInFlightNothingIsLostOrCanBeTaken(t *testing.
 	c.wantUpstream(0)
 
 	// After the upstream has done its part: all become live.
-	c.round("creates that the upstream answered in vain", c.wire.Answers.Close, started, func() error { return c.upstreamHas(inFlight) })
+	c.round("creates that the upstream answered in vain", c.wire.Changes.Close, started, func() error { return c.upstreamHas(inFlight) })
 	c.wantRows("live", inFlight)
 	c.wantUpstream(inFlight)
 
@@ -40,7 +40,7 @@ func TestKilledWithAHundredRequestsInFlightNothingIsLostOrCanBeTaken(t *testing.
 	c.round("forks that the upstream never saw", c.wire.Requests.Close, forked, func() error { return c.rowsAre("reserved", inFlight) })
 	c.wantRows("failed", lost+inFlight)
 	c.wantUpstream(before)
-	c.round("forks that the upstream answered in vain", c.wire.Answers.Close, forked, func() error { return c.upstreamHas(before + inFlight) })
+	c.round("forks that the upstream answered in vain", c.wire.Changes.Close, forked, func() error { return c.upstreamHas(before + inFlight) })
 	c.round("forks at all their steps at once", nil, forked, c.more("live", inFlight/4))
 
 	// The upstream deletes first: what it has no more is still its team's, which can delete it once again.
@@ -49,7 +49,7 @@ func TestKilledWithAHundredRequestsInFlightNothingIsLostOrCanBeTaken(t *testing.
 		return request{"DELETE", "/api/conversations/" + doomed[who][k], nil}
 	}
 	before = len(c.upstreamIDs())
-	c.round("deletions that the upstream answered in vain", c.wire.Answers.Close, deleted, func() error { return c.upstreamHas(before - inFlight) })
+	c.round("deletions that the upstream answered in vain", c.wire.Changes.Close, deleted, func() error { return c.upstreamHas(before - inFlight) })
 	c.finishDeleting(doomed)
 
 	doomed = c.live(crowdEach)
@@ -129,7 +129,7 @@ func (c *crowd) send(next func(*client, int) request) (ended func() (answered in
 func (c *crowd) letGo() {
 	c.wire.Down()
 	c.wire.Requests.Open()
-	c.wire.Answers.Open()
+	c.wire.Changes.Open()
 	c.wire.Up()
 }
 

@@ -148,7 +148,7 @@ func TestKilledInTheMiddleOfACreateTheIdStaysItsTeams(t *testing.T) {
 		state   string
 		status  int
 	}{
-		"after the upstream created it": {func(r *relay.Relay) { r.Answers.Close() }, true, "live", http.StatusOK},
+		"after the upstream created it": {func(r *relay.Relay) { r.Changes.Close() }, true, "live", http.StatusOK},
 		"before the upstream was asked": {func(r *relay.Relay) { r.Requests.Close() }, false, "failed", http.StatusNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestKilledInTheMiddleOfACreateTheIdStaysItsTeams(t *testing.T) {
 			server.kill(t)
 			wire.Down()
 			wire.Requests.Open()
-			wire.Answers.Open()
+			wire.Changes.Open()
 			wire.Up()
 
 			expireLease(t, server, id)

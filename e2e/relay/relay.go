@@ -23,6 +23,7 @@ const hearOut = 2 * time.Second
 type Relay struct {
 	Requests Valve // what clients send
 	Answers  Valve // what the server sends
+	Changes  Valve // of that, the answers to HTTP requests that are no GET
 
 	listener net.Listener
 	target   string
@@ -89,6 +90,7 @@ func (r *Relay) Close() {
 	r.listener.Close()
 	r.Requests.Open()
 	r.Answers.Open()
+	r.Changes.Open()
 	r.mu.Lock()
 	for c := range r.conns {
 		c.Close()
@@ -118,14 +120,15 @@ func (r *Relay) relay(client net.Conn) {
 	}
 	defer r.keep(server)()
 	done := make(chan struct{})
+	var changing atomic.Bool
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(server, &gated{client, &r.Requests})
+		_, _ = io.Copy(server, io.TeeReader(&gated{client, &r.Requests}, methods{&changing}))
 		_ = server.(*net.TCPConn).CloseWrite()
 		_, _ = io.Copy(io.Discard, client)
 	}()
 	looking := r.scan()
-	_, _ = io.Copy(client, io.TeeReader(&gated{server, &r.Answers}, looking))
+	_, _ = io.Copy(client, io.TeeReader(&changes{gated{server, &r.Answers}, &changing, &r.Changes}, looking))
 	looking.end()
 	// A server may answer before it has read the whole request. To close now would destroy that answer on its way to a
 	// client that still sends, so the client is heard out, for a moment.

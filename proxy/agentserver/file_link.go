@@ -78,7 +78,12 @@ func (d *Dialect) plainThere(ctx context.Context, fetch fetcher, p string, lack 
 		case listed:
 			continue
 		case status == http.StatusOK:
-			_, status, err = subfolders(ctx, fetch, at, "")
+			if _, status, err = subfolders(ctx, fetch, at, ""); status == http.StatusOK && err == nil {
+				// A link, or a folder that somebody made after the first look: then it is listed by now.
+				if listed, _, err = subfolders(ctx, fetch, path.Dir(at), path.Base(at)); listed {
+					continue
+				}
+			}
 		case n == 0 && status == http.StatusNotFound: // no workspace yet; or an upstream that has no lists
 			if _, other, err := subfolders(ctx, fetch, "/", ""); err != nil || other != http.StatusOK {
 				return errors.Join(errNoLists, err)

@@ -73,6 +73,15 @@ func TestAFolderThatIsNotThereYetIsNoLink(t *testing.T) {
 	}
 }
 
+func TestAFolderThatIsMadeMeanwhileIsNoLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, made := range []string{w.root("ann"), w.root("ann") + "/workspace/project"} {
+		w.upstream.appear(made)
+		w.create("ann", nil)
+	}
+}
+
 func TestAnUpstreamThatListsNoFoldersStartsNoConversation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

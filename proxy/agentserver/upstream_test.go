@@ -22,6 +22,7 @@ type upstream struct {
 	order         []string
 	seen          []request
 	runtime       string
+	appears       string                                                // a folder that is made right after the first look for it
 	links         map[string]bool                                       // folders that are none: links or, where false, nothing at all
 	before        func(http.ResponseWriter, *http.Request, []byte) bool // true: it answered
 }
@@ -127,7 +128,11 @@ func (u *upstream) look(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	items := []any{map[string]any{"name": "zz", "path": dir + "/zz"}}
-	if _, named := u.links[dir+"/"+name]; !named && name != "" {
+	_, named := u.links[dir+"/"+name]
+	if late := dir+"/"+name == u.appears; late {
+		named, u.appears = true, ""
+	}
+	if !named && name != "" {
 		items = append([]any{map[string]any{"name": name, "path": dir + "/" + name}}, items...)
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"items": items, "next_page_id": nil})
@@ -141,6 +146,13 @@ func (u *upstream) link(isLink bool, folders ...string) {
 	for _, f := range folders {
 		u.links[f] = isLink
 	}
+}
+
+// appear has a folder be made right after the first look for it.
+func (u *upstream) appear(folder string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.appears = folder
 }
 
 func (u *upstream) answer(r *http.Request, body []byte) (int, any) {
