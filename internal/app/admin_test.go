@@ -95,7 +95,7 @@ func TestTheAdminListenerNamesTheCheckThatFails(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- s.app.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ran; _ = s.app.Close() }) // connections that were cut may not end in order
+	t.Cleanup(func() { stop(); _ = <-ran; _ = s.app.Close() }) // connections that were cut may not end in order
 	o := s.operators()
 	u.Close()
 	until(t, "the upstream is missed", func() bool {

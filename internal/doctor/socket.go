@@ -24,7 +24,7 @@ func (e *examiner) socket(ctx context.Context, s server) {
 	const check = "WebSocket"
 	ctx, cancel := context.WithTimeout(ctx, e.Patience)
 	defer cancel()
-	conn, answer, err := dial(ctx, s)
+	conn, answer, err := dial(ctx, s) //nolint:bodyclose // the library replaces it by what it read of it
 	if err != nil {
 		e.problem(check, "its upgrade does not come through"+status(answer), upgrades(answer))
 		return
@@ -48,7 +48,7 @@ func (e *examiner) upstreamSocket(ctx context.Context, u server) {
 	between := "let whatever stands between openhands-saas and the agent-server pass upgrades and frames, or connect them directly"
 	ctx, cancel := context.WithTimeout(ctx, e.Patience)
 	defer cancel()
-	conn, answer, err := dial(ctx, u)
+	conn, answer, err := dial(ctx, u) //nolint:bodyclose // the library replaces it by what it read of it
 	if err != nil {
 		e.problem(check, "its upgrade does not come through"+status(answer), between)
 		return
