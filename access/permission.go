@@ -36,7 +36,8 @@ const (
 
 	SettingsRead        Permission = "settings:read"
 	SettingsPreferences Permission = "settings:preferences" // one's own consent, skills lists and the like
-	SettingsWrite       Permission = "settings:write"
+	SettingsWrite       Permission = "settings:write"       // one's own settings, secrets and profiles
+	SettingsTeam        Permission = "settings:team"        // those of the team
 
 	// Nobody is held by no role: the permission of rows that are denied to all.
 	Nobody Permission = "nobody"
@@ -49,8 +50,8 @@ var ranks = []struct {
 	adds []Permission
 }{
 	{Viewer, []Permission{TeamRead, MemberRead, ConversationRead, FileRead, SettingsRead, SettingsPreferences}},
-	{Developer, []Permission{ConversationCreate, ConversationWrite, ConversationDelete, FileWrite}},
-	{Admin, []Permission{TeamRename, MemberAdd, ConversationDeleteAny, SettingsWrite}},
+	{Developer, []Permission{ConversationCreate, ConversationWrite, ConversationDelete, FileWrite, SettingsWrite}},
+	{Admin, []Permission{TeamRename, MemberAdd, ConversationDeleteAny, SettingsTeam}},
 	{Owner, []Permission{TeamDelete}},
 }
 

@@ -30,34 +30,34 @@ func TestRolesMayDoExactlyThis(t *testing.T) {
 	allow(Viewer, ConversationRead, FileRead)
 	allow(Viewer, SettingsRead, SettingsPreferences)
 	deny(Viewer, ConversationCreate, ConversationWrite, ConversationDelete, ConversationDeleteAny)
-	deny(Viewer, FileWrite, SettingsWrite)
+	deny(Viewer, FileWrite, SettingsWrite, SettingsTeam)
 	deny(Viewer, MemberAdd, TeamRename, TeamDelete)
 	deny(Viewer, Nobody)
 
 	allow(Developer, TeamRead, MemberRead)
 	allow(Developer, ConversationRead, ConversationCreate, ConversationWrite, ConversationDelete)
 	allow(Developer, FileRead, FileWrite)
-	allow(Developer, SettingsRead, SettingsPreferences)
+	allow(Developer, SettingsRead, SettingsPreferences, SettingsWrite)
 	deny(Developer, ConversationDeleteAny)
-	deny(Developer, SettingsWrite)
+	deny(Developer, SettingsTeam)
 	deny(Developer, MemberAdd, TeamRename, TeamDelete)
 	deny(Developer, Nobody)
 
 	allow(Admin, TeamRead, TeamRename, MemberRead, MemberAdd)
 	allow(Admin, ConversationRead, ConversationCreate, ConversationWrite, ConversationDelete, ConversationDeleteAny)
 	allow(Admin, FileRead, FileWrite)
-	allow(Admin, SettingsRead, SettingsPreferences, SettingsWrite)
+	allow(Admin, SettingsRead, SettingsPreferences, SettingsWrite, SettingsTeam)
 	deny(Admin, TeamDelete)
 	deny(Admin, Nobody)
 
 	allow(Owner, TeamRead, TeamRename, TeamDelete, MemberRead, MemberAdd)
 	allow(Owner, ConversationRead, ConversationCreate, ConversationWrite, ConversationDelete, ConversationDeleteAny)
 	allow(Owner, FileRead, FileWrite)
-	allow(Owner, SettingsRead, SettingsPreferences, SettingsWrite)
+	allow(Owner, SettingsRead, SettingsPreferences, SettingsWrite, SettingsTeam)
 	deny(Owner, Nobody)
 
 	for _, role := range Roles() {
-		if len(asked[role]) != 16 {
+		if len(asked[role]) != 17 {
 			t.Errorf("%d permissions were asked of %s; add the new ones above", len(asked[role]), role)
 		}
 		for _, p := range role.Permissions() {

@@ -79,7 +79,7 @@ func (a *App) dialectConfig() agentserver.Config {
 	}
 	return agentserver.Config{
 		Conversations:  a.objects,
-		Preferences:    vault.New(a.db()),
+		Preferences:    vault.NewPreferences(a.db()),
 		Egress:         &egress.Policy{Allow: a.cfg.EgressAllow},
 		WorkspaceRoot:  a.cfg.UpstreamWorkspaceRoot,
 		WorkspaceMount: a.cfg.UpstreamWorkspaceMount,

@@ -69,7 +69,7 @@ func (c *care) replica() *agentserver.Dialect {
 	address, err := url.Parse(c.upstream.server.URL)
 	c.must(err)
 	d, err := agentserver.New(agentserver.Config{
-		Conversations: c.conversations, Preferences: vault.New(c.db),
+		Conversations: c.conversations, Preferences: vault.NewPreferences(c.db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{}},
 		WorkspaceRoot: c.ws, WorkspaceMount: c.mount,
 	})

@@ -40,7 +40,7 @@ func newCrowdedWorld(t *testing.T) (*world, *dbtest.Record) {
 	var err error
 	quiet := slog.New(slog.DiscardHandler)
 	w.dialect, err = agentserver.New(agentserver.Config{
-		Conversations: w.conversations, Preferences: vault.New(db), Egress: &egress.Policy{}, WorkspaceRoot: workspaceRoot, Log: quiet,
+		Conversations: w.conversations, Preferences: vault.NewPreferences(db), Egress: &egress.Policy{}, WorkspaceRoot: workspaceRoot, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func newHouse(t testing.TB, edit func(*agentserver.Config)) *world {
 	}
 	config := agentserver.Config{
 		Conversations: w.conversations,
-		Preferences:   vault.New(db),
+		Preferences:   vault.NewPreferences(db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
 		WorkspaceRoot: workspaceRoot,
 		Bash:          true,

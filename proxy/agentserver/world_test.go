@@ -78,7 +78,7 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.dialect, err = agentserver.New(agentserver.Config{
 		Conversations: w.conversations,
-		Preferences:   vault.New(db),
+		Preferences:   vault.NewPreferences(db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
 		WorkspaceRoot: workspaceRoot,
 		Bash:          true,

@@ -153,8 +153,8 @@ func TestTeamObjects(t *testing.T) {
 	id, ada := s.register("ada@example.com", "Ada Lovelace")
 	ownerMay := []any{
 		"team:read", "member:read", "conversation:read", "file:read", "settings:read", "settings:preferences",
-		"conversation:create", "conversation:write", "conversation:delete", "file:write",
-		"team:rename", "member:add", "conversation:delete-any", "settings:write", "team:delete",
+		"conversation:create", "conversation:write", "conversation:delete", "file:write", "settings:write",
+		"team:rename", "member:add", "conversation:delete-any", "settings:team", "team:delete",
 	}
 	made := s.reads(s.call(ada, "POST", "/api/teams", `{"name":"Engines","id":"x","owner_id":"y"}`), http.StatusCreated).(map[string]any)
 	team, _ := made["id"].(string)

@@ -1,7 +1,8 @@
 package vault
 
-// merge returns base with patch over it (RFC 7396). It may change base, never patch.
-func merge(base, patch map[string]any) map[string]any {
+// Merge returns base with patch over it (RFC 7396): objects merge with objects at any depth, null removes, everything else
+// replaces. It may change base, never patch.
+func Merge(base, patch map[string]any) map[string]any {
 	for key, value := range patch {
 		switch value := value.(type) {
 		case nil:
@@ -11,7 +12,7 @@ func merge(base, patch map[string]any) map[string]any {
 			if !isObject {
 				below = map[string]any{}
 			}
-			base[key] = merge(below, value)
+			base[key] = Merge(below, value)
 		default:
 			base[key] = value
 		}
