@@ -48,7 +48,9 @@ func rows() map[string]int {
 // exceptions are imports along one row that are wanted.
 func exceptions() map[string][]string {
 	return map[string][]string{
-		"internal/postgres/dbtest": {"internal/embedpg"},
+		"internal/postgres/dbtest":   {"internal/embedpg"},
+		"proxy/agentserver":          {"proxy/agentserver/settings", "proxy/agentserver/schema"},
+		"proxy/agentserver/settings": {"proxy/agentserver/schema"},
 	}
 }
 
@@ -67,6 +69,7 @@ func reserved() map[string][]string {
 		"github.com/coder":          {"e2e", "bench", "internal/smoke", "internal/doctor"},
 		"github.com/rubenv":         {"internal/postgres"},
 		"github.com/golang-jwt/jwt": {"auth", "proxy"},
+		"github.com/tink-crypto":    {"internal/sealed"},
 	}
 }
 

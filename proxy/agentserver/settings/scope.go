@@ -1,0 +1,57 @@
+package settings
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/tenancy/vault"
+)
+
+// ScopeHeader says whose documents a request means: "own" or nothing for the caller's, "team" for the team's.
+const ScopeHeader = "X-OpenHands-Scope"
+
+// ofTeam says whether a request means the team's documents.
+func ofTeam(x *proxy.Exchange) bool { return x.Request.Header.Get(ScopeHeader) == "team" }
+
+// scopeOf is the scope that a request means. The team's own documents are for those who keep them.
+func scopeOf(x *proxy.Exchange, w who) (vault.Scope, error) {
+	switch x.Request.Header.Get(ScopeHeader) {
+	case "", "own":
+		return w.own(), nil
+	case "team":
+		if !w.keeps() {
+			return vault.Scope{}, problem.New(http.StatusForbidden, "Only Admins and Owners may see and change what belongs to the team.")
+		}
+		return w.team(), nil
+	}
+	return vault.Scope{}, problem.New(http.StatusBadRequest, ScopeHeader+" must be 'own' or 'team'.")
+}
+
+// writable is scopeOf for a change: Viewers change nothing, and the anonymous tenant has no documents of its own but preferences.
+func writable(x *proxy.Exchange, w who) (vault.Scope, error) {
+	if x.Principal().Anonymous {
+		return vault.Scope{}, problem.New(http.StatusForbidden, "Sign in to keep settings, secrets and profiles of your own.")
+	}
+	if !w.Role.Has(access.SettingsWrite) {
+		return vault.Scope{}, problem.New(http.StatusForbidden, "Your role may not change this.")
+	}
+	return scopeOf(x, w)
+}
+
+// asTeam leaves the caller's own documents out. Who acts stays on record.
+func (w who) asTeam() who {
+	w.User = uuid.Nil
+	return w
+}
+
+// in is the caller as a scope sees things: the team's with the team's eyes.
+func (w who) in(scope vault.Scope) who {
+	if scope.User == uuid.Nil {
+		return w.asTeam()
+	}
+	return w
+}
