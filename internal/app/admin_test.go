@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -95,7 +96,12 @@ func TestTheAdminListenerNamesTheCheckThatFails(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- s.app.Run(ctx) }()
-	t.Cleanup(func() { stop(); _ = <-ran; _ = s.app.Close() }) // connections that were cut may not end in order
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-ran, s.app.Close()); err != nil {
+			t.Log("connections that were cut did not end in order:", err)
+		}
+	})
 	o := s.operators()
 	u.Close()
 	until(t, "the upstream is missed", func() bool {
