@@ -20,6 +20,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/internal/egress"
 	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/proxy/agentserver/schema"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
 	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
@@ -58,7 +59,7 @@ type Dialect struct {
 	log     *slog.Logger
 	engine  *proxy.Engine
 	homes   sync.Map // team id → struct{}: whose project folder is known to exist
-	schemas schemas
+	book    *schema.Book
 	running following
 	runtime runtime
 	rooms   rooms
@@ -80,7 +81,9 @@ func New(c Config) (*Dialect, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dialect{config: c, log: c.Log, canvas: ui}, nil
+	d := &Dialect{config: c, log: c.Log, canvas: ui}
+	d.book = schema.New(d.document, c.Log)
+	return d, nil
 }
 
 // Attach gives the dialect the engine that was built from its operations. It must happen before the first request.

@@ -111,11 +111,11 @@ func subject(p *access.Principal) uuid.UUID {
 
 func (d *Dialect) answerSettings(x *proxy.Exchange, reveal bool) error {
 	ctx := x.Request.Context()
-	agent, err := d.agentDefaults(ctx)
+	agent, err := d.book.AgentDefaults(ctx)
 	if err != nil {
 		return err
 	}
-	conversation, err := d.conversationDefaults(ctx)
+	conversation, err := d.book.ConversationDefaults(ctx)
 	if err != nil {
 		return err
 	}

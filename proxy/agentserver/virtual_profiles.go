@@ -41,7 +41,7 @@ func (d *Dialect) getProfile(x *proxy.Exchange) error {
 	if err := d.knownProfile(x); err != nil {
 		return err
 	}
-	agent, err := d.agentDefaults(x.Request.Context())
+	agent, err := d.book.AgentDefaults(x.Request.Context())
 	if err != nil {
 		return err
 	}
