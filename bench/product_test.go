@@ -48,7 +48,7 @@ func compose(db *postgres.DB, upstream *url.URL) (*product, error) {
 	})
 	p.gate = tenancy.NewGate(p.auth, teams, tenancy.NewAnonymous(db, false, false), auth.CookieName(false))
 	dialect, err := agentserver.New(agentserver.Config{
-		Conversations: p.conversations, Preferences: vault.NewPreferences(db), Egress: &egress.Policy{}, WorkspaceRoot: "/srv/ws", Log: quiet,
+		Conversations: p.conversations, Vault: new(vault.Store), Egress: &egress.Policy{}, WorkspaceRoot: "/srv/ws", Log: quiet,
 		OperatorModel: agentserver.OperatorModel{Model: "openai/house", APIKey: operatorKey},
 	})
 	if err != nil {

@@ -39,6 +39,9 @@ func (c *Config) read(o option, e entry, problems *Problems) {
 	if err := o.bind(c).set(text); err != nil {
 		c.fault(problems, o.name, err.Error())
 	}
+	if o.name == "VAULT_KEYSET" {
+		c.VaultKeysetFile = e.file
+	}
 }
 
 // fault reports a value that was given and cannot be used.
@@ -63,6 +66,9 @@ func (c *Config) refuse(r registry, name string, e entry, problems *Problems) {
 func (c *Config) derive(problems *Problems) {
 	c.DataDir = c.absolute("DATA_DIR", c.DataDir, problems)
 	c.FileStorePath = c.absolute("FILE_STORE_PATH", cmp.Or(c.FileStorePath, filepath.Join(c.DataDir, "files")), problems)
+	if c.VaultKeysetFile != "" {
+		c.VaultKeysetFile = c.absolute("VAULT_KEYSET", c.VaultKeysetFile, problems)
+	}
 	if c.FrontendDir != "" {
 		c.FrontendDir = c.absolute("FRONTEND_DIR", c.FrontendDir, problems)
 	}

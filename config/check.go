@@ -23,6 +23,7 @@ func (c *Config) check(purpose Purpose, problems *Problems) {
 	c.checkContent(problems)
 	c.checkStorage(problems)
 	c.checkSecrets(purpose, problems)
+	c.checkVault(purpose, problems)
 	c.checkUpstream(purpose, problems)
 	c.checkOperator(problems)
 	c.checkEgress()
@@ -85,8 +86,14 @@ func (c *Config) checkSecrets(purpose Purpose, problems *Problems) {
 	}
 }
 
+func (c *Config) checkVault(purpose Purpose, problems *Problems) {
+	if c.VaultKeyset == "" && c.DBConnection == DBExternal && purpose != ForDatabase {
+		c.need(problems, "VAULT_KEYSET", "set it, the same for all replicas; make one with: openhands-saas vault keyset")
+	}
+}
+
 func (c *Config) checkUpstream(purpose Purpose, problems *Problems) {
-	if purpose != ForDatabase {
+	if purpose == ForServe || purpose == ForUpstream {
 		c.needUpstream(problems)
 	}
 	if key := c.UpstreamAPIKey.Reveal(); key != "" && (len(key) < minKey || strings.ContainsFunc(key, notInKey)) {

@@ -51,7 +51,7 @@ type Config struct {
 	// ContentURL is the origin that serves files of workspaces and nothing else, without a slash at its end; empty for none. It has
 	// PublicURL's scheme and, but for its port at least, another host.
 	ContentURL string
-	// DataDir holds what is kept on disk: the embedded database and the generated JWT secret. Always absolute.
+	// DataDir holds what is kept on disk: the embedded database, the generated JWT secret and the vault's generated keyset. Always absolute.
 	DataDir string
 
 	// DBConnection is DBExternal or DBEmbedded.
@@ -79,6 +79,11 @@ type Config struct {
 	FileStore string
 	// FileStorePath is the folder of the local blob store. Always absolute.
 	FileStorePath string
+
+	// VaultKeyset is what seals and opens the vault. Empty only with an embedded database: then a file in the data folder holds it.
+	VaultKeyset Secret
+	// VaultKeysetFile is where VaultKeyset was read, so that it can be read again; empty when it was given as a value. Always absolute.
+	VaultKeysetFile string
 
 	// JWTSecret signs access tokens. Empty only with an embedded database: then SecretFile gives it.
 	JWTSecret Secret

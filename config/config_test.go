@@ -118,7 +118,7 @@ func TestTheDatabaseURLIsComposedWithAnExplicitSSLMode(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c := mustLoad(t, good(append(test.environ, secret)...)...)
+			c := mustLoad(t, good(append(test.environ, secret, "VAULT_KEYSET=keys")...)...)
 			if got := c.DatabaseURL.Reveal(); got != test.want || c.Embedded() {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -240,7 +240,8 @@ func TestAShortSessionLifetimeShortensTheIdleTime(t *testing.T) {
 func TestTheDescriptionIsAsInTheGoldenFile(t *testing.T) {
 	t.Parallel()
 	c, err := config.Load(config.Sources{Dir: "testdata", YAML: "testdata/example.yaml", EnvFile: "testdata/example.env",
-		Environ: []string{"JWT_SECRET=" + strings.Repeat("ab", 20), "PORT=x", "DATA_DIR=/var/lib/openhands-saas", "OIDC_ISSUER=x"}})
+		Environ: []string{"JWT_SECRET=" + strings.Repeat("ab", 20), "PORT=x", "DATA_DIR=/var/lib/openhands-saas", "OIDC_ISSUER=x",
+			"VAULT_KEYSET=keys"}})
 	var out strings.Builder
 	for _, s := range c.Describe() {
 		fmt.Fprintf(&out, "%s = %s  [%s]\n", s.Name, s.Value, s.Origin)
@@ -294,4 +295,29 @@ func TestLimitsThatProtectLessThanTheySeemAreRemarkedOn(t *testing.T) {
 			t.Errorf("%s: %q, want %q", environ, c.Notices, want)
 		}
 	}
+}
+
+func TestAKeysetFromAFileIsKnownByItsPlaceToo(t *testing.T) {
+	t.Parallel()
+	path := write(t, "keyset.json", "keys\n")
+	c := mustLoad(t, good("VAULT_KEYSET_FILE="+path)...)
+	if c.VaultKeyset.Reveal() != "keys" || c.VaultKeysetFile != path {
+		t.Errorf("got %q from %q", c.VaultKeyset.Reveal(), c.VaultKeysetFile)
+	}
+	if c := mustLoad(t, good("VAULT_KEYSET=keys")...); c.VaultKeyset.Reveal() != "keys" || c.VaultKeysetFile != "" {
+		t.Errorf("got %q from %q", c.VaultKeyset.Reveal(), c.VaultKeysetFile)
+	}
+}
+
+func TestOnlyWhatUsesTheVaultNeedsItsKeys(t *testing.T) {
+	t.Parallel()
+	for purpose, want := range map[config.Purpose]bool{
+		config.ForServe: true, config.ForVault: true, config.ForUpstream: true, config.ForDatabase: false,
+	} {
+		_, err := config.Load(config.Sources{Environ: good("DB_HOST=db", "JWT_SECRET="+strings.Repeat("ab", 20)), Dir: t.TempDir(), Purpose: purpose})
+		if needed := err != nil && strings.Contains(err.Error(), "VAULT_KEYSET: set it"); needed != want {
+			t.Errorf("purpose %d: %v", purpose, err)
+		}
+	}
+	mustLoad(t, good()...) // an embedded database
 }

@@ -23,7 +23,7 @@ func (c *Config) shown(o option) string {
 	switch {
 	case c.invalid[o.name]:
 		return "(invalid)"
-	case text == "" && o.name == "JWT_SECRET" && c.Embedded():
+	case text == "" && (o.name == "JWT_SECRET" || o.name == "VAULT_KEYSET") && c.Embedded():
 		return "(kept in DATA_DIR)"
 	case text == "":
 		return "(not set)"

@@ -14,6 +14,7 @@ import (
 // nobody knows to what.
 type entry struct {
 	text, origin string
+	file         string // that the text was read from; "" when it was given as such
 	failed       bool
 }
 
@@ -87,7 +88,7 @@ func fromFile(name string, e entry, problems *Problems) entry {
 	if err != nil {
 		problems.add(name, e.origin, "%v", err)
 	}
-	return entry{text, e.origin + " " + name, err != nil}
+	return entry{text: text, origin: e.origin + " " + name, file: strings.TrimSpace(e.text), failed: err != nil}
 }
 
 func readSecret(path string) (string, error) {

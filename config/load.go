@@ -16,6 +16,7 @@ const (
 	ForServe    Purpose = iota // everything
 	ForUpstream                // the database and the upstream
 	ForDatabase                // the database only: accounts, migrations
+	ForVault                   // the database and the vault's keys
 )
 
 // originDefault is the origin of values nobody set.

@@ -25,7 +25,6 @@ func laters() []later {
 		{name: "RATE_LIMITS", off: off},
 		{name: "REQUIRE_VERIFIED", off: off},
 		{name: "SMTP_URL", secret: true},
-		{name: "VAULT_KEYSET", secret: true},
 	}
 }
 
@@ -44,7 +43,7 @@ func theirs() map[string]string {
 		"FRONTEND_URL":              "PUBLIC_URL is the one origin",
 		"REMEMBER_ME_LIFETIME":      "SESSION_LIFETIME is the longest life of a session",
 		"GITHUB_OAUTH_REDIRECT_URI": "sign-in by GitHub is not in this version",
-		"OPENHANDS_ENCRYPTION_KEY":  "there is no vault in this version",
+		"OPENHANDS_ENCRYPTION_KEY":  "the vault's keys are in VAULT_KEYSET, which has another form",
 	}
 }
 
@@ -137,6 +136,6 @@ func distance(a, b string) int {
 // ours are prefixes that make a misspelt name of the environment worth a remark.
 func ours(name string) bool {
 	return slices.ContainsFunc([]string{"DB_", "DATABASE_", "UPSTREAM_", "OPERATOR_LLM_", "JWT_", "SESSION_", "ANONYMOUS_", "EGRESS_",
-		"TRUSTED_", "ADMIN_", "LIMIT_", "FRONTEND_", "STORAGE_", "FILE_STORE", "PUBLIC_", "CONTENT_", "DATA_DIR", "REGISTRATION", "SERVE_"},
+		"TRUSTED_", "ADMIN_", "LIMIT_", "FRONTEND_", "STORAGE_", "VAULT_", "FILE_STORE", "PUBLIC_", "CONTENT_", "DATA_DIR", "REGISTRATION", "SERVE_"},
 		func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

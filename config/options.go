@@ -65,6 +65,8 @@ func options() []option {
 			}},
 		{"FILE_STORE_PATH", "", "folder of the local blob store; by default files in DATA_DIR",
 			func(c *Config) value { return textValue{&c.FileStorePath} }},
+		{"VAULT_KEYSET", "", "the vault's keys, from 'openhands-saas vault keyset'; made in DATA_DIR when the database is embedded",
+			func(c *Config) value { return secretValue{&c.VaultKeyset} }},
 
 		{"JWT_SECRET", "", "signs access tokens; at least 32 bytes; made in DATA_DIR when the database is embedded",
 			func(c *Config) value { return secretValue{&c.JWTSecret} }},

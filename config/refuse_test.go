@@ -44,6 +44,8 @@ func TestBadValuesAreRefusedWithWhatToDo(t *testing.T) {
 		{"DB_HOST=db:5432\n" + secret + "\nDB_SSLMODE=none", "DB_SSLMODE", "verify-full"},
 		{"DB_HOST=postgres://db\n" + secret, "DB_HOST", "without port"},
 		{"DB_HOST=db", "JWT_SECRET", "openssl rand -base64 48"},
+		{"DB_HOST=db\n" + secret, "VAULT_KEYSET", "openhands-saas vault keyset"},
+		{"VAULT_KEYSET_FILE=/nonexistent", "VAULT_KEYSET_FILE", "no such file"},
 		{"STORAGE_BACKEND=file", "STORAGE_BACKEND", "ANONYMOUS_MODE=passthrough"},
 		{"FILE_STORE=s3", "FILE_STORE", "not available in this version: remove it"},
 		{"FILE_STORE=ftp", "FILE_STORE", "local"},
@@ -96,7 +98,7 @@ func TestBadValuesAreRefusedWithWhatToDo(t *testing.T) {
 func TestNamesOfLaterVersionsAreRefusedUnlessTheyMeanOff(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"PERMITTED_CORS_ORIGINS=x", "OIDC_ISSUER=x", "GITHUB_CLIENT_ID=x", "GITHUB_CLIENT_SECRET=x",
-		"SMTP_URL=x", "SMTP_URL_FILE=/x", "MAIL_FROM=x", "VAULT_KEYSET=x", "VAULT_KEYSET_FILE=/x", "RATE_LIMITS=on", "REQUIRE_VERIFIED=on",
+		"SMTP_URL=x", "SMTP_URL_FILE=/x", "MAIL_FROM=x", "RATE_LIMITS=on", "REQUIRE_VERIFIED=on",
 		"PASSWORD_BLOCKLIST=on", "ALLOWED_EMAIL_DOMAINS=x", "FILE_STORE=s3"} {
 		name, _, _ := strings.Cut(line, "=")
 		if got := problemsOf(t, errOf(load(t, good(line)...)))[name]; !strings.Contains(got, "not available in this version: remove it") {

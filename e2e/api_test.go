@@ -121,7 +121,8 @@ func TestABrokenOrHostileRequestGetsAClearAnswer(t *testing.T) {
 		"a file of the host":        {"GET", "/api/file/download?path=/etc/passwd", "", 404},
 		"a shell socket":            {"GET", "/sockets/bash-events", "", 403},
 		"the editor's address":      {"GET", "/api/vscode/url", "", 403},
-		"a foreign settings change": {"PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"x"}}}`, 403},
+		"settings of a wrong type":  {"PATCH", "/api/settings", `{"agent_settings_diff":"x"}`, 422},
+		"the team's, without a say": {"PATCH", "/api/settings", `{"operator_model":false}`, 422},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -158,6 +158,7 @@ func TestKilledInTheMiddleOfACreateTheIdStaysItsTeams(t *testing.T) {
 			owner, other := signedUp(t, server.url), signedUp(t, server.url)
 			body := newTalk()
 
+			owner.want(http.StatusOK, owner.get("/api/settings")) // the upstream's schemas are asked for once
 			c.hold(wire)
 			go func() { // it never answers
 				_, _ = owner.try(t.Context(), "POST", "/api/conversations", jsonBody(body), "application/json")

@@ -12,15 +12,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/openhands-saas/openhands-saas/e2e/relay"
 	"github.com/openhands-saas/openhands-saas/e2e/stack"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	vaultkeys "github.com/openhands-saas/openhands-saas/internal/sealed"
 )
 
 // signingSecret is the JWT_SECRET of all instances: replicas must share it.
 const signingSecret = "a-secret-for-tests-only-0123456789abcdef"
+
+// keyset is the VAULT_KEYSET of all instances: what one replica sealed, the others open.
+var keyset = sync.OnceValue(func() string {
+	_, text, err := vaultkeys.New()
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+})
 
 // instance is one running product as its clients see it: through a relay.
 type instance struct {
@@ -64,6 +75,7 @@ func tryStart(t *testing.T, env map[string]string) *instance {
 func environment(database string, changes map[string]string) map[string]string {
 	env := map[string]string{
 		"JWT_SECRET":              signingSecret,
+		"VAULT_KEYSET":            keyset(),
 		"REGISTRATION":            "open",
 		"UPSTREAM_URL":            world.upstream.URL(),
 		"UPSTREAM_API_KEY_FILE":   world.upstream.KeyFile(),
@@ -202,9 +214,12 @@ func (p *pair) cutListeners(t *testing.T) {
 }
 
 // upstreamRelay is a way to the upstream that a test can cut.
-func upstreamRelay(t *testing.T) *relay.Relay {
+func upstreamRelay(t *testing.T) *relay.Relay { return relayTo(t, world.upstream) }
+
+// relayTo is a way to an upstream that a test can cut.
+func relayTo(t *testing.T, upstream *stack.Upstream) *relay.Relay {
 	t.Helper()
-	address, err := url.Parse(world.upstream.URL())
+	address, err := url.Parse(upstream.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,6 +229,17 @@ func upstreamRelay(t *testing.T) *relay.Relay {
 	}
 	t.Cleanup(wire.Close)
 	return wire
+}
+
+// ownUpstream is one for a test whose upstream nobody else may touch. The folder is new.
+func ownUpstream(t *testing.T, folder string) *stack.Upstream {
+	t.Helper()
+	upstream, err := startUpstream(t.Context(), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(upstream.Stop)
+	return upstream
 }
 
 func jsonBody(body any) io.Reader {

@@ -21,6 +21,8 @@ func TestAStartThatCannotWorkSaysWhyAndExits(t *testing.T) {
 		"missing frontend":   {map[string]string{"FRONTEND_DIR": t.TempDir()}, "FRONTEND_DIR"},
 		"weak secret":        {map[string]string{"JWT_SECRET": "short"}, "JWT_SECRET"},
 		"placeholder secret": {map[string]string{"JWT_SECRET": "your-secret-key-change-this-in-production"}, "openssl rand"},
+		"no keyset":          {map[string]string{"VAULT_KEYSET": ""}, "openhands-saas vault keyset"},
+		"another's keyset":   {map[string]string{"VAULT_KEYSET": "gAAAAABkeys"}, "no keyset of the vault"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -57,15 +57,7 @@ CREATE TRIGGER conversation_made_with_roots AFTER INSERT ON conversations
 CREATE TRIGGER conversation_got_other_roots AFTER UPDATE OF roots, visibility ON conversations
     FOR EACH ROW WHEN (NEW.roots <> OLD.roots OR NEW.visibility <> OLD.visibility AND NEW.roots <> '{}') EXECUTE FUNCTION keep_conversation_roots();
 
--- Consent, skill lists and the like. subject is a user, or the anonymous team.
-CREATE TABLE preferences (
-    subject_id uuid PRIMARY KEY,
-    document   jsonb NOT NULL DEFAULT '{}',
-    updated_at timestamptz NOT NULL DEFAULT now()
-);
-
 -- +migrate Down
-DROP TABLE preferences;
 DROP TABLE conversation_roots;
 DROP TABLE conversations;
 DROP FUNCTION keep_conversation_roots;

@@ -100,7 +100,7 @@ func object(raw []byte) (map[string]any, error) {
 		}
 	}
 	if err != nil {
-		return nil, invalidJSON(err, d.InputOffset())
+		return nil, invalidJSON(err, d.InputOffset(), len(raw))
 	}
 	o, ok := v.(map[string]any)
 	if !ok {
@@ -109,9 +109,13 @@ func object(raw []byte) (map[string]any, error) {
 	return o, nil
 }
 
-func invalidJSON(err error, offset int64) error {
+// invalidJSON says where a body is wrong, counting as Python does: before the character that does not fit, or at the end.
+func invalidJSON(err error, offset int64, end int) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		offset = syntax.Offset
+		offset = max(0, syntax.Offset-1)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		offset = int64(end)
 	}
 	return problem.Fields(problem.Field{
 		Type: "json_invalid", Loc: []any{"body", offset}, Msg: "JSON decode error",

@@ -125,7 +125,9 @@ func TestReadJSONTakesOneObjectAndSaysWhatIsWrongAsFastAPIDoes(t *testing.T) {
 	}{
 		`{"n":12345678901234567890.10,"a":1,"A":2,"a":3}`: {200, `{"A":2,"a":3,"n":12345678901234567890.10}`},
 		``:                        {422, `"missing"`},
-		`{`:                       {422, `"json_invalid"`},
+		`{`:                       {422, `"type":"json_invalid","loc":["body",1]`},
+		`{"a":`:                   {422, `"type":"json_invalid","loc":["body",5]`},
+		`hello`:                   {422, `"type":"json_invalid","loc":["body",0]`},
 		`{} {}`:                   {422, `"json_invalid"`},
 		`{"a":NaN}`:               {422, `"json_invalid"`},
 		`[1]`:                     {422, `"model_attributes_type"`},

@@ -15,8 +15,8 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
-// teamHeader selects the current team. It can only choose among the caller's own teams.
-const teamHeader = "X-Team-Id"
+// TeamHeader selects the current team. It can only choose among the caller's own teams.
+const TeamHeader = "X-Team-Id"
 
 // rememberedPrincipals bounds how many principals are kept to be shared.
 const rememberedPrincipals = 20_000
@@ -83,7 +83,7 @@ func (g *Gate) CheckTeam(r *http.Request, user uuid.UUID) error {
 // askedTeam is what the team header says, "" without one. An empty header is such as an unset variable in a script makes: it must
 // not act on another team.
 func askedTeam(r *http.Request) (string, error) {
-	sent, present := r.Header[teamHeader]
+	sent, present := r.Header[TeamHeader]
 	team := strings.Join(sent, ",")
 	if present && team == "" {
 		return "", errTeamHeader
@@ -155,7 +155,7 @@ func same(p *access.Principal, u auth.User, memberships []access.Membership) boo
 	return p.User == u.ID && p.Email == u.Email && p.Superuser == u.IsSuperuser && slices.Equal(p.Memberships, memberships)
 }
 
-var errTeamHeader = problem.New(http.StatusBadRequest, teamHeader+" must be the id of one of your teams; leave it out for your session's current team.")
+var errTeamHeader = problem.New(http.StatusBadRequest, TeamHeader+" must be the id of one of your teams; leave it out for your session's current team.")
 
 // currentTeam is what was asked for, else what the session was switched to, else the personal team, else the oldest membership.
 // A team that was asked for and that one is not in is hidden; a session falls back when its user leaves the team.

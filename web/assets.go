@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -65,7 +66,12 @@ func (p *Pages) Asset(c echo.Context) error {
 	return nil
 }
 
-// OverlayHead is what the Canvas page needs in its head for the overlay: one script, allowed by the page's nonce.
+// OverlayHead is what the Canvas page needs in its head for the overlay: its scripts, allowed by the page's nonce. What listens comes
+// before what tells.
 func OverlayHead(nonce string) template.HTML {
-	return template.HTML(`<script nonce="` + template.HTMLEscapeString(nonce) + `" src="/account/assets/overlay.js" defer></script>`)
+	var head strings.Builder
+	for _, name := range []string{"scope.js", "overlay.js"} {
+		head.WriteString(`<script nonce="` + template.HTMLEscapeString(nonce) + `" src="/account/assets/` + name + `" defer></script>`)
+	}
+	return template.HTML(head.String())
 }

@@ -15,6 +15,7 @@ func TestAssetsComeWithATypeAndATagAndAreNotSentTwice(t *testing.T) {
 	for path, kind := range map[string]string{
 		"/account/assets/style.css":  "text/css; charset=utf-8",
 		"/account/assets/overlay.js": "text/javascript; charset=utf-8",
+		"/account/assets/scope.js":   "text/javascript; charset=utf-8",
 		"/account/assets/mark.svg":   "image/svg+xml",
 	} {
 		res := s.get(path)
@@ -40,9 +41,9 @@ func TestOtherNamesBelowAssetsAreMissing(t *testing.T) {
 	}
 }
 
-func TestTheOverlayScriptCarriesTheNonceAndNothingElseOfIt(t *testing.T) {
+func TestTheOverlaysScriptsCarryTheNonceAndNothingElseOfIt(t *testing.T) {
 	t.Parallel()
-	if got := string(web.OverlayHead("abc")); got != `<script nonce="abc" src="/account/assets/overlay.js" defer></script>` {
+	if got := string(web.OverlayHead("abc")); got != `<script nonce="abc" src="/account/assets/scope.js" defer></script><script nonce="abc" src="/account/assets/overlay.js" defer></script>` {
 		t.Error(got)
 	}
 	if got := string(web.OverlayHead(`"><script>`)); strings.Contains(got, `"><script>`) {

@@ -57,6 +57,7 @@ func installationOf(cfg *config.Config, problems config.Problems) doctor.Config 
 		Notices: cfg.Notices,
 		Secrets: []string{
 			cfg.UpstreamAPIKey.Reveal(), cfg.OperatorLLMAPIKey.Reveal(), cfg.JWTSecret.Reveal(), cfg.DBPassword.Reveal(), cfg.DatabaseURL.Reveal(),
+			cfg.VaultKeyset.Reveal(),
 		},
 	}
 	for _, p := range problems {
@@ -67,6 +68,9 @@ func installationOf(cfg *config.Config, problems config.Problems) doctor.Config 
 	}
 	if sound(problems, "DB_", "DATABASE_URL", "DATA_DIR") {
 		c.Database = &doctor.Database{URL: cfg.DatabaseURL.Reveal(), DataDir: cfg.DataDir, Name: app.DatabaseName}
+	}
+	if sound(problems, "VAULT_", "DATA_DIR") {
+		c.Vault = &doctor.Vault{Text: cfg.VaultKeyset.Reveal(), File: app.KeysetFile(cfg)}
 	}
 	if sound(problems, "UPSTREAM_") {
 		c.Upstream = &doctor.Upstream{

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -58,7 +59,7 @@ func legend() []string {
 }
 
 func routes() []route {
-	return append(routesOf(agentserver.Routes()), routesOf(agentserver.Beside())...)
+	return slices.Concat(routesOf(agentserver.Routes()), routesOf(agentserver.Own()), routesOf(agentserver.Beside()))
 }
 
 func routesOf(operations []proxy.Operation) []route {
@@ -106,8 +107,8 @@ func writeText(out io.Writer, list []route) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Method, r.Path, r.Permission, r.least(), r.Treatment, r.Reason)
 	}
 	err := w.Flush()
-	fmt.Fprintf(out, "\n%s\nThe last %d stand beside the table: they never reach the upstream, and their reason says what is answered.\n",
-		strings.Join(legend(), "\n"), len(agentserver.Beside()))
+	fmt.Fprintf(out, "\n%s\nThe last %d stand beside the table: they never reach the upstream, and their reason says what is answered. "+
+		"The %d before them are ours: no upstream has them.\n", strings.Join(legend(), "\n"), len(agentserver.Beside()), len(agentserver.Own()))
 	return err
 }
 
@@ -125,6 +126,10 @@ func markdown() string {
 	}
 	b.WriteString("\n## Operations\n")
 	writeTable(&b, routesOf(agentserver.Routes()))
+	b.WriteString("\n## Operations that no upstream has\n\nOurs, with and without a slash at the end. The rows of settings, secrets, profiles, " +
+		"connections and workspaces are found once more below `/api/teams/{team_id}/`, for what belongs to the team " +
+		"([how](operate.md#defaults-of-a-team)).\n")
+	writeTable(&b, routesOf(agentserver.Own()))
 	b.WriteString("\n## Beside the table\n\nWhat never reaches the upstream; the reason says what is answered.\n")
 	writeTable(&b, routesOf(agentserver.Beside()))
 	return b.String()

@@ -43,7 +43,7 @@ func TestTheTableAsJSONHasExactlyTheseMembers(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &rows); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(rows), len(agentserver.Routes())+len(agentserver.Beside()); got != want {
+	if got, want := len(rows), len(agentserver.Routes())+len(agentserver.Own())+len(agentserver.Beside()); got != want {
 		t.Errorf("%d rows, want %d", got, want)
 	}
 	find := func(method, path string) map[string]any {
@@ -62,6 +62,7 @@ func TestTheTableAsJSONHasExactlyTheseMembers(t *testing.T) {
 		{"method": "WS", "path": "/sockets/bash-events", "permission": "nobody", "role": nil, "treatment": "DENY"},
 		{"method": "POST", "path": "/api/conversations/prepare-for-sandbox-pause", "permission": "nobody", "role": nil, "treatment": "DENY"},
 		{"method": "*", "path": "/api/automation/{path...}", "permission": "nobody", "role": nil, "treatment": "DENY"},
+		{"method": "PUT", "path": "/api/llm-configurations/{configuration_id}", "permission": "settings:write", "role": "developer", "treatment": "VIRTUAL"},
 		{"method": "GET", "path": "/{path...}", "permission": "everybody", "role": nil, "treatment": "VIRTUAL"},
 	} {
 		if diff := cmp.Diff(want, find(want["method"].(string), want["path"].(string))); diff != "" {

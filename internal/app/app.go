@@ -23,10 +23,12 @@ import (
 	"github.com/openhands-saas/openhands-saas/config"
 	"github.com/openhands-saas/openhands-saas/internal/embedpg"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/sealed"
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
+	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
 
 // Options are what the program may be given beside its configuration. The zero value is useful.
@@ -53,6 +55,8 @@ type App struct {
 	mode     *tenancy.Anonymous
 	gate     *tenancy.Gate
 	objects  *conversation.Service
+	keys     *sealed.Source
+	vault    *vault.Store // nil for commands without keys
 	dialect  *agentserver.Dialect
 	engine   *proxy.Engine
 	server   *http.Server
@@ -101,7 +105,12 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.composeTenants(secret)
+	if err := a.composeTenants(secret); err != nil {
+		return err
+	}
+	if err := a.vault.CheckKeys(ctx); err != nil {
+		return err
+	}
 	if err := a.settleMode(ctx); err != nil {
 		return err
 	}

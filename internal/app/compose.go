@@ -16,19 +16,19 @@ import (
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
-	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 	"github.com/openhands-saas/openhands-saas/web"
 )
 
 // composeTenants makes the services that need only the database, from the bottom row to the top, and wires their hooks. The
 // secret signs and reads access tokens; commands, which do neither, have none.
-func (a *App) composeTenants(secret config.Secret) {
+func (a *App) composeTenants(secret config.Secret) error {
 	a.secret = secret
 	a.teams = tenancy.New(a.db())
 	a.auth = auth.New(a.authConfig(secret))
 	a.mode = tenancy.NewAnonymous(a.db(), a.cfg.Anonymous(), a.cfg.StorageBackend == config.StorageFile)
 	a.gate = tenancy.NewGate(a.auth, a.teams, a.mode, a.cookieName())
 	a.objects = conversation.New(a.db(), conversation.Options{Lease: agentserver.CreateTimeout + time.Minute})
+	return a.composeVault()
 }
 
 // composeProxy makes the way to the upstream. It does not contact it.
@@ -79,7 +79,7 @@ func (a *App) dialectConfig() agentserver.Config {
 	}
 	return agentserver.Config{
 		Conversations:  a.objects,
-		Preferences:    vault.NewPreferences(a.db()),
+		Vault:          a.vault,
 		Egress:         &egress.Policy{Allow: a.cfg.EgressAllow},
 		WorkspaceRoot:  a.cfg.UpstreamWorkspaceRoot,
 		WorkspaceMount: a.cfg.UpstreamWorkspaceMount,

@@ -28,7 +28,7 @@ func TestAnEmbeddedDatabaseThatDiesEndsTheProgramWithAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, settings(t, "", newUpstream(t), func(cfg *config.Config) {
-		cfg.DBConnection, cfg.DataDir, cfg.JWTSecret = config.DBEmbedded, dir, ""
+		cfg.DBConnection, cfg.DataDir, cfg.JWTSecret, cfg.VaultKeyset = config.DBEmbedded, dir, "", ""
 	}), app.Options{})
 	t.Cleanup(func() { _ = s.app.Close() })
 	ran := make(chan error, 1)

@@ -16,6 +16,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/config"
 	"github.com/openhands-saas/openhands-saas/internal/app"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	"github.com/openhands-saas/openhands-saas/internal/sealed"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -61,7 +62,7 @@ func settings(t *testing.T, database string, u *upstream, changes ...func(*confi
 	cfg := &config.Config{
 		Host: "127.0.0.1", DataDir: t.TempDir(),
 		DBConnection: config.DBExternal, DatabaseURL: config.Secret(database), DBPoolSize: 6,
-		StorageBackend: config.StorageDatabase, JWTSecret: "a-secret-of-the-tests-0123456789abcdef",
+		StorageBackend: config.StorageDatabase, JWTSecret: "a-secret-of-the-tests-0123456789abcdef", VaultKeyset: keyset(),
 		JWTLifetime: time.Hour, SessionLifetime: time.Hour, SessionIdle: time.Hour,
 		Registration: config.RegistrationOpen, AnonymousMode: config.AnonymousOff,
 		UpstreamURL: u.URL, UpstreamAPIKey: "upstreamKey0123456789abcdef", UpstreamWorkspaceRoot: "/srv/workspaces",
@@ -71,6 +72,15 @@ func settings(t *testing.T, database string, u *upstream, changes ...func(*confi
 	}
 	return cfg
 }
+
+// keyset is one for all tests: replicas must share it.
+var keyset = sync.OnceValue(func() config.Secret {
+	_, text, err := sealed.New()
+	if err != nil {
+		panic(err)
+	}
+	return config.Secret(text)
+})
 
 func anonymous(cfg *config.Config) { cfg.AnonymousMode = config.AnonymousPassthrough }
 

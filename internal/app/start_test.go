@@ -103,7 +103,7 @@ func TestToolsWithAnExternalDatabaseNeedNoDataFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg.DataDir, cfg.JWTSecret = filepath.Join(file, "data"), "" // a folder that nobody can make
+	cfg.DataDir, cfg.JWTSecret, cfg.VaultKeyset = filepath.Join(file, "data"), "", "" // a folder that nobody can make
 	tools, err := app.OpenTools(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

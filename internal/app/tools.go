@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,7 +43,10 @@ func OpenTools(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Tool
 	if a.database, err = openDatabase(ctx, cfg, databaseWait, attachOrStart, log); err != nil {
 		return nil, err
 	}
-	a.composeTenants("") // no tokens are made or read here, so the secret's file is not needed and not made
+	// No tokens are made or read here, so the secret's file is not needed and not made.
+	if err := a.composeTenants(""); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
 	return t, nil
 }
 

@@ -38,11 +38,15 @@ func (e *examiner) database(ctx context.Context) {
 	defer stop()
 	db := e.connect(ctx, url, found)
 	if db == nil {
-		e.skip("migrations, notifications, clock", "the database must be there first")
+		e.skip("migrations, vault, notifications, clock", "the database must be there first")
 		return
 	}
 	defer func() { _ = db.Close() }()
-	e.schema(ctx, db)
+	if e.schema(ctx, db) {
+		e.vault(ctx, db)
+	} else {
+		e.skip("vault", "the migrations must be applied first")
+	}
 	e.notifications(ctx, db)
 	e.clock(ctx, db)
 }
@@ -113,13 +117,13 @@ func (e *examiner) version(ctx context.Context, db *postgres.DB) {
 	}
 }
 
-// schema compares the steps that this binary knows with those that were made.
-func (e *examiner) schema(ctx context.Context, db *postgres.DB) {
+// schema compares the steps that this binary knows with those that were made, and says whether none is missing.
+func (e *examiner) schema(ctx context.Context, db *postgres.DB) bool {
 	const check = "migrations"
 	list, err := postgres.MigrationStatus(ctx, db)
 	if err != nil {
 		e.problem(check, err.Error(), "let DB_USERNAME own the database and its tables")
-		return
+		return false
 	}
 	var pending, newer []string
 	for _, m := range list {
@@ -135,9 +139,10 @@ func (e *examiner) schema(ctx context.Context, db *postgres.DB) {
 	}
 	if len(pending) > 0 {
 		e.problem(check, "not applied yet: "+strings.Join(pending, ", "), "start `openhands-saas serve`, which applies them, or run `openhands-saas migrate up`")
-		return
+		return false
 	}
 	e.ok(check, "all %d are applied", len(list)-len(newer))
+	return true
 }
 
 // notifications are what a revocation rests on.

@@ -21,6 +21,7 @@ type Config struct {
 	Notices  []string // what is remarkable about it
 
 	Database *Database
+	Vault    *Vault
 	Upstream *Upstream
 	Frontend *Frontend
 	Model    *Model

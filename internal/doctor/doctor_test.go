@@ -1,9 +1,11 @@
 package doctor_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/internal/doctor"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	"github.com/openhands-saas/openhands-saas/internal/sealed"
 )
 
 func TestAHealthyInstallationHasNoProblemAndIsLeftAsItWas(t *testing.T) {
@@ -78,7 +81,7 @@ func TestWhatStandsBehindAFaultIsSaidToBeLeftOut(t *testing.T) {
 	w.upstream.Close()
 	w.saas.Close()
 	found := examine(t, c)
-	for _, check := range []string{"migrations, notifications, clock", "upstream's version, operations, key, WebSocket, workspace root", "readiness, WebSocket, cookie, paths, transport"} {
+	for _, check := range []string{"migrations, vault, notifications, clock", "upstream's version, operations, key, WebSocket, workspace root", "readiness, WebSocket, cookie, paths, transport"} {
 		if f := finding(t, found, check); f.State != doctor.Skipped {
 			t.Errorf("%+v", f)
 		}
@@ -186,6 +189,35 @@ func TestMigrationsThatAreMissingOrNewerAreNamed(t *testing.T) {
 	if f := finding(t, examine(t, c), "migrations"); f.State != doctor.Problem || !strings.Contains(f.Text, "0001") || !strings.Contains(f.Do, "migrate up") {
 		t.Errorf("%+v", f)
 	}
+}
+
+func TestTheVaultsKeysAreHeldToWhatIsSealed(t *testing.T) {
+	t.Parallel()
+	c := newWorld(t, nil).installation(t)
+	c.Database = &doctor.Database{URL: dbtest.URL(t)}
+	vault := func(state doctor.State, text string) {
+		t.Helper()
+		if f := finding(t, examine(t, c), "vault"); f.State != state || !strings.Contains(f.Text, text) {
+			t.Errorf("%+v", f)
+		}
+	}
+	vault(doctor.OK, "nothing is sealed yet")
+	if _, err := os.Stat(c.Vault.File); err == nil {
+		t.Error("keys were made")
+	}
+	ring, text, err := sealed.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, c.Database.URL, fmt.Sprintf(`
+		WITH team AS (INSERT INTO teams (id, name) VALUES (gen_random_uuid(), 'team') RETURNING id)
+		INSERT INTO vault_documents (id, team_id, kind, sealed, key_ids)
+		SELECT gen_random_uuid(), id, 'settings', '{"/a":"AQID"}', '{%d}' FROM team`, ring.Primary()))
+	vault(doctor.Problem, fmt.Sprintf("key %d is missing, and with it the secrets of 1 documents", ring.Primary()))
+	c.Vault.Text = string(text)
+	vault(doctor.OK, "its keys are there")
+	c.Vault.Text = "pa55word"
+	vault(doctor.Problem, "no keyset")
 }
 
 func TestEveryFaultOfTheUpstreamSaysWhatToDo(t *testing.T) {

@@ -154,6 +154,7 @@ func closing(code websocket.StatusCode) http.HandlerFunc {
 func (w *world) installation(t *testing.T) doctor.Config {
 	t.Helper()
 	return doctor.Config{
+		Vault:    &doctor.Vault{File: filepath.Join(t.TempDir(), "vault-keyset.json")},
 		Upstream: &doctor.Upstream{URL: w.upstream.URL, Key: upstreamKey, WorkspaceRoot: "/srv/ws"},
 		Frontend: &doctor.Frontend{Dir: canvas(t)},
 		Model:    &doctor.Model{Name: "openai/house"},

@@ -20,7 +20,6 @@ import (
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
-	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
 
 // care is a world whose workspace is a real folder. Without a mount, the scripted upstream runs the commands that it gets.
@@ -69,7 +68,7 @@ func (c *care) replica() *agentserver.Dialect {
 	address, err := url.Parse(c.upstream.server.URL)
 	c.must(err)
 	d, err := agentserver.New(agentserver.Config{
-		Conversations: c.conversations, Preferences: vault.NewPreferences(c.db),
+		Conversations: c.conversations, Vault: newVault(c.t, c.db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{}},
 		WorkspaceRoot: c.ws, WorkspaceMount: c.mount,
 	})

@@ -200,6 +200,11 @@ func (d *Dialect) switchModel(x *proxy.Exchange) error {
 	if err != nil {
 		return err
 	}
+	return d.switchTo(x, in)
+}
+
+// switchTo judges a body that holds a model, and gives that to the conversation.
+func (d *Dialect) switchTo(x *proxy.Exchange, in map[string]any) error {
 	s := &sanitizer{host: x.Request.Host}
 	body := s.members([]any{"body"}, in, rules{"llm": modelOf(freshUsage())})
 	if _, given := body["llm"].(map[string]any); !given {
@@ -212,7 +217,9 @@ func (d *Dialect) switchModel(x *proxy.Exchange) error {
 	if err := d.settleModel(x, modelAt{[]any{"body", "llm"}, body}); err != nil {
 		return err
 	}
-	reply, err := x.Fetch(x.Request.Context(), outgoing(body))
+	out := outgoing(body)
+	out.Path = conversations + "/" + x.Object.ID.String() + "/switch_llm" // whatever the client called
+	reply, err := x.Fetch(x.Request.Context(), out)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,9 @@ func TestAConversationShowsNothingOfOthers(t *testing.T) {
 		"forked_from_conversation_id": foreign.String(), "forked_from_event_id": "e1",
 		"agent": map[string]any{"llm": map[string]any{
 			"model": "m", "api_key": operatorKey, "extra_headers": map[string]any{"A": "secret"}, "litellm_extra_body": map[string]any{"b": "secret"},
-		}},
+		}, "mcp_config": map[string]any{"x": map[string]any{"auth": map[string]any{
+			"strategy": "oauth2", "state": map[string]any{"tokens": map[string]any{"id_token": "secret"}},
+		}}}},
 	})
 	w.upstream.script(func(rw http.ResponseWriter, r *http.Request, _ []byte) bool {
 		if r.Method == "GET" && strings.HasSuffix(r.URL.Path, id.String()) {

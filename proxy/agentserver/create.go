@@ -25,11 +25,16 @@ func (d *Dialect) createConversation(x *proxy.Exchange) error {
 		return err
 	}
 	d.ownFolder(x.Request.Context(), in)
-	s := &sanitizer{host: x.Request.Host, contained: d.apart(x.Request.Context())}
+	names, err := d.profiled(x, in)
+	if err != nil {
+		return err
+	}
+	s := &sanitizer{host: x.Request.Host, contained: d.apart(x.Request.Context()), bare: d.usesFiles(x)}
 	request, err := s.sanitizeStart(in, d.teamRoot(x.Team()), uuid.New())
 	if err != nil {
 		return err
 	}
+	request.saved = onlySecrets(request.body, request.saved, names)
 	row, err := d.reservation(x, request)
 	if err != nil {
 		return err
@@ -88,6 +93,9 @@ func (d *Dialect) complete(x *proxy.Exchange, r startRequest) error {
 		if err := d.settleModel(x, m); err != nil {
 			return err
 		}
+	}
+	if err := d.fillServers(x, []any{"body"}, r.body); err != nil {
+		return err
 	}
 	if err := d.checkImages(x.Request.Context(), r.images); err != nil {
 		return err

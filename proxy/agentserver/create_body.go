@@ -40,7 +40,7 @@ func requestRules() rules {
 	return rules{
 		"agent":                  object(agentRules()),
 		"agent_settings":         agentSettings,
-		"agent_profile_id":       unless("Agent profiles are not available here. Send agent_settings."),
+		"agent_profile_id":       unless("Agent profiles are not available here. Send agent_settings."), // profiled took it, where there are some
 		"agent_launch_additions": object(rules{"system_message_suffix_append": text(32_768)}),
 		"client_tools":           list(100, clientTool),
 		"plugins":                unless("Plugins are not available here: their hooks would run on the server. Leave plugins out."),

@@ -61,7 +61,7 @@ func modelRules() rules {
 		"ollama_base_url":              unless("Give the address as base_url."),
 		"auth_type":                    only("api_key", "A subscription would be the login of all teams. Use an API key."),
 		"subscription_vendor":          unless("A subscription would be the login of all teams. Use an API key."),
-		"provider_connection_id":       unless("Provider connections are not available here. Give api_key and base_url."),
+		"provider_connection_id":       text(shortText), // its key and address take the place of those given
 		"extra_headers":                unless("Extra headers would be shown in clear to everyone in the team. Leave extra_headers out."),
 		"litellm_extra_body":           unless("It would be shown in clear to everyone in the team. Leave litellm_extra_body out."),
 	}

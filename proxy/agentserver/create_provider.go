@@ -34,6 +34,12 @@ var bareNames = regexp.MustCompile(`^(ft:)?(gpt-|chatgpt-|o[1-9]|codex-|claude-|
 // settleModel gives one LLM object its key and address. A client's own key is taken for providers only that go by it.
 func (d *Dialect) settleModel(x *proxy.Exchange, m modelAt) error {
 	llm, _ := m.holder["llm"].(map[string]any)
+	if err := stringsOnly(m.loc, llm, "model", "api_key", "base_url"); err != nil {
+		return err
+	}
+	if operators, err := d.fillTokens(x, m.loc, llm); err != nil || operators {
+		return err
+	}
 	s := &sanitizer{}
 	s.noReferences(m.loc, llm)
 	if ownKey(llm) {

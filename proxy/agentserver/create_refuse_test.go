@@ -28,6 +28,7 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		return settings("agent_context", map[string]any{"skills": []any{map[string]any{"name": "x", "content": "y", "trigger": trigger}}})
 	}
 	stdio := map[string]any{"x": map[string]any{"command": "id"}}
+	server := func(address string) map[string]any { return map[string]any{"x": map[string]any{"url": address}} }
 	for name, c := range map[string]struct {
 		body map[string]any
 		loc  string
@@ -43,8 +44,8 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		"ACP settings":                {settings("agent_kind", "acp"), "body agent_settings agent_kind"},
 		"an ACP agent":                {map[string]any{"agent": map[string]any{"kind": "ACPAgent", "acp_command": []any{"sh"}}}, "body agent kind"},
 		"an agent without a kind":     {map[string]any{"agent": map[string]any{"llm": map[string]any{}}}, "body agent kind"},
-		"MCP servers":                 {settings("mcp_config", stdio), "body agent_settings mcp_config"},
-		"an agent's MCP servers":      {agent("mcp_config", stdio), "body agent mcp_config"},
+		"an MCP server of the host":   {settings("mcp_config", server("http://127.0.0.1:8000/mcp")), "body agent_settings mcp_config x url"},
+		"an agent's MCP server there": {agent("mcp_config", server("http://169.254.169.254/")), "body agent mcp_config x url"},
 		"a skill's MCP servers":       {settings("agent_context", map[string]any{"skills": []any{map[string]any{"name": "x", "mcp_tools": stdio}}}), "body agent_settings agent_context skills 0 mcp_tools"},
 		"a prompt of the host":        {agent("system_prompt_filename", "/etc/passwd"), "body agent system_prompt_filename"},
 		"a policy of the host":        {agent("security_policy_filename", "/etc/passwd"), "body agent security_policy_filename"},
@@ -74,7 +75,7 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		"a tool's parameters":         {settings("tools", []any{map[string]any{"name": "terminal", "params": map[string]any{"shell_path": "/bin/x"}}}), "body agent_settings tools 0 params shell_path"},
 		"a plan elsewhere":            {settings("tools", []any{map[string]any{"name": "planning_file_editor", "params": map[string]any{"plan_path": "/etc/x"}}}), "body agent_settings tools 0 params plan_path"},
 		"plugins":                     {map[string]any{"plugins": []any{map[string]any{"source": "github:a/b"}}}, "body plugins"},
-		"an agent profile":            {map[string]any{"agent_profile_id": uuid.NewString()}, "body agent_profile_id"},
+		"a profile beside settings":   {map[string]any{"agent_profile_id": uuid.NewString()}, "body"},
 		"secrets in the context":      {settings("agent_context", map[string]any{"secrets": map[string]any{"A": "b"}}), "body agent_settings agent_context secrets"},
 		"marketplaces":                {settings("agent_context", map[string]any{"registered_marketplaces": []any{map[string]any{"source": "x"}}}), "body agent_settings agent_context registered_marketplaces"},
 		"a secret from elsewhere":     {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "LookupSecret", "url": "http://169.254.169.254/"}}}, "body secrets A url"},
@@ -82,6 +83,7 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 		"a secret by a climbing path": {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "LookupSecret", "url": "/api/settings/secrets/../../conversations"}}}, "body secrets A url"},
 		"another kind of secret":      {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "EnvSecret"}}}, "body secrets A kind"},
 		"a sealed secret":             {map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "StaticSecret", "value": "gAAAAABx"}}}, "body secrets A value"},
+		"a token as a secret":         {map[string]any{"secrets": map[string]any{"A": " ohv1.x"}}, "body secrets A value"},
 		"a sealed key":                {llm("api_key", "gAAAAABx"), "body agent_settings llm api_key"},
 		"a sealed key after a blank":  {llm("api_key", " gAAAAABx"), "body agent_settings llm api_key"},
 		"a sealed key elsewhere":      {llm("aws_secret_access_key", "gAAAAABx"), "body agent_settings llm aws_secret_access_key"},
@@ -133,7 +135,7 @@ func TestCreateRefusesWhatWidensPower(t *testing.T) {
 			t.Errorf("%s: the answer repeats a secret: %s", name, a.body)
 		}
 	}
-	if got := len(w.upstream.arrived("/")); got != 0 {
+	if got := len(w.upstream.arrived(conversationsPath)); got != 0 {
 		t.Errorf("%d requests reached the upstream, want none", got)
 	}
 }

@@ -25,6 +25,7 @@ type sanitizer struct {
 	contained  bool   // the conversation runs in a server of its own
 	remote     []remoteImage
 	saved      []savedSecret
+	bare       bool // nothing of the vault counts: the anonymous tenant with files of its own
 }
 
 func (s *sanitizer) fault(kind string, loc []any, format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/proxy/agentserver/settings"
 )
 
 // savedSecret is a reference to a secret that was saved before: what a conversation calls it, and the name it was saved under.
@@ -36,6 +37,9 @@ func secret(s *sanitizer, loc []any, v any) (any, bool) {
 		s.lookup(loc, in)
 		return nil, false
 	case kind == "StaticSecret" || kind == "":
+		if settings.IsToken(trimmed(in, "value")) {
+			s.refuse(at(loc, "value"), "This value stands for a secret of another place. Name a saved secret by a LookupSecret, or give the secret itself.")
+		}
 		out := s.members(loc, in, rules{"value": text(1_000_000), "description": text(10_000)})
 		out["kind"] = "StaticSecret"
 		return out, true
@@ -66,12 +70,14 @@ func (s *sanitizer) savedName(v any) (string, bool) {
 	return name, below && name != "" && !strings.Contains(name, "/")
 }
 
-// fillSaved puts values in the place of references. Only the anonymous tenant with files of its own has saved secrets; for
-// everybody else a reference is left out, as there is nothing behind it.
+// fillSaved puts values in the place of references to saved secrets. A reference with nothing behind it is left out.
 func (d *Dialect) fillSaved(x *proxy.Exchange, body map[string]any, saved []savedSecret) error {
 	given, present := body["secrets"].(map[string]any)
-	if !present || !d.usesFiles(x) {
+	if !present {
 		return nil
+	}
+	if !d.usesFiles(x) {
+		return d.fillKept(x, given, saved)
 	}
 	for _, s := range saved {
 		reply, err := x.Fetch(x.Request.Context(), proxy.Outgoing{
@@ -82,6 +88,28 @@ func (d *Dialect) fillSaved(x *proxy.Exchange, body map[string]any, saved []save
 		}
 		if reply.Status == http.StatusOK {
 			given[s.as] = map[string]any{"kind": "StaticSecret", "value": string(reply.Body), "description": s.description}
+		}
+	}
+	return nil
+}
+
+// fillKept is fillSaved from the vault.
+func (d *Dialect) fillKept(x *proxy.Exchange, given map[string]any, saved []savedSecret) error {
+	names := make([]string, len(saved))
+	for i, s := range saved {
+		names[i] = s.name
+	}
+	kept, err := d.settings.Secrets(x.Request.Context(), x.Principal(), x.Team(), names)
+	if err != nil {
+		return err
+	}
+	for _, s := range saved {
+		secret, found := kept[s.name]
+		if s.description == nil && secret.Description != "" {
+			s.description = secret.Description
+		}
+		if found {
+			given[s.as] = map[string]any{"kind": "StaticSecret", "value": secret.Value, "description": s.description}
 		}
 	}
 	return nil

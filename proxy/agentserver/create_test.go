@@ -167,7 +167,6 @@ func TestCreateTakesAWholeAgent(t *testing.T) {
 	want["condenser"] = map[string]any{"kind": "LLMSummarizingCondenser", "max_size": 100.0, "keep_first": 6.0, "llm": map[string]any{"model": "openai/mine", "api_key": "sk-mine", "usage_id": "condenser"}}
 	want["agent_context"] = map[string]any{"load_user_skills": false, "load_memory": false}
 	delete(want, "filter_tools_regex")
-	delete(want, "mcp_config")
 	delete(want, "critic")
 	if diff := cmp.Diff(any(want), parsed[map[string]any](t, w.posts()[0].body)["agent"]); diff != "" {
 		t.Errorf("forwarded agent (-want +got):\n%s", diff)

@@ -2,7 +2,7 @@
 // (routes.go), what is done with the body and the answer of each, and the Canvas UI in front of it.
 //
 // It never decides who somebody is (the engine's gate does) and never keeps state of its own beyond small caches: conversations
-// belong to tenancy/conversation, preferences to tenancy/vault. Its key idea: whatever a client may send is named in an
+// belong to tenancy/conversation, settings to tenancy/vault. Its key idea: whatever a client may send is named in an
 // allow-list and encoded anew, whatever the upstream says is narrowed to the caller's team, and an operation that is not in the
 // table does not exist.
 package agentserver
@@ -21,6 +21,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/egress"
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver/schema"
+	"github.com/openhands-saas/openhands-saas/proxy/agentserver/settings"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
 	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
@@ -35,7 +36,7 @@ type OperatorModel struct {
 // Config is all that the dialect needs. Fields without a comment are required.
 type Config struct {
 	Conversations *conversation.Service
-	Preferences   *vault.Preferences
+	Vault         *vault.Store
 	Egress        *egress.Policy
 
 	WorkspaceRoot  string                           // the host folder, as the upstream sees it, that holds all teams' folders
@@ -55,21 +56,21 @@ type Config struct {
 
 // Dialect answers the operations of one upstream. Make it with New, build the engine from Operations, then Attach the engine.
 type Dialect struct {
-	config  Config
-	log     *slog.Logger
-	engine  *proxy.Engine
-	homes   sync.Map // team id → struct{}: whose project folder is known to exist
-	book    *schema.Book
-	running following
-	runtime runtime
-	rooms   rooms
-	canvas  *canvas // nil without a UI
+	config   Config
+	log      *slog.Logger
+	engine   *proxy.Engine
+	homes    sync.Map // team id → struct{}: whose project folder is known to exist
+	settings *settings.Surface
+	running  following
+	runtime  runtime
+	rooms    rooms
+	canvas   *canvas // nil without a UI
 }
 
 // New checks the configuration.
 func New(c Config) (*Dialect, error) {
-	if c.Conversations == nil || c.Preferences == nil || c.Egress == nil {
-		return nil, errors.New("agentserver: Conversations, Preferences and Egress are required")
+	if c.Conversations == nil || c.Vault == nil || c.Egress == nil {
+		return nil, errors.New("agentserver: Conversations, Vault and Egress are required")
 	}
 	if !path.IsAbs(c.WorkspaceRoot) || path.Clean(c.WorkspaceRoot) != c.WorkspaceRoot || c.WorkspaceRoot == "/" {
 		return nil, errors.New("agentserver: the workspace root must be an absolute, clean path other than /")
@@ -82,7 +83,10 @@ func New(c Config) (*Dialect, error) {
 		return nil, err
 	}
 	d := &Dialect{config: c, log: c.Log, canvas: ui}
-	d.book = schema.New(d.document, c.Log)
+	d.settings = settings.New(settings.Config{
+		Vault: c.Vault, Book: schema.New(d.document, c.Log), Egress: c.Egress, Operator: settings.Operator(c.OperatorModel),
+		WorkspaceRoot: c.WorkspaceRoot, Commands: c.Bash, Log: c.Log,
+	})
 	return d, nil
 }
 

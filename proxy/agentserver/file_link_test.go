@@ -180,6 +180,7 @@ func TestAConversationWhoseFolderBecameALinkReadsNothing(t *testing.T) {
 func TestInContainersNoFolderLiesInAnothers(t *testing.T) {
 	t.Parallel()
 	w := newContainers(t)
+	w.ask("ann", "GET", "/api/settings", nil) // what the upstream says of itself is asked for once, by whoever comes first
 	project := w.root("ann") + "/workspace/project"
 	for dir, want := range map[string]int{
 		project + "/picked": 201, project + "/picked/inner": 422, project: 422, w.root("ann"): 422, w.root("ann") + "/workspace": 422, w.root("ann") + "/p": 422,

@@ -15,11 +15,15 @@ type lent struct {
 	model   string
 	baseURL string
 	key     string
+	named   bool // meant only by its name or its address
 }
 
 // fits says whether a request means exactly this model at this address; what is left out means it too. Only then does the key
 // go in: with any other address it would go to somebody else.
 func (l lent) fits(model, baseURL string) bool {
+	if l.named && model == "" && baseURL == "" {
+		return false
+	}
 	return (model == "" || model == l.model) && (baseURL == "" || sameAddress(baseURL, l.baseURL))
 }
 
@@ -92,18 +96,41 @@ func (d *Dialect) resolveAmong(x *proxy.Exchange, loc []any, llm map[string]any,
 
 // lentModels are what this caller may use without a key, the first one being meant when nothing is said.
 func (d *Dialect) lentModels(x *proxy.Exchange) ([]lent, error) {
-	var available []lent
-	if d.usesFiles(x) {
-		stored, err := d.storedModels(x)
-		if err != nil {
-			return nil, err
-		}
-		available = stored
+	if !d.usesFiles(x) {
+		return d.keptModels(x)
+	}
+	available, err := d.storedModels(x)
+	if err != nil {
+		return nil, err
 	}
 	if m := d.config.OperatorModel; m.Model != "" {
 		available = append(available, lent{model: m.Model, baseURL: m.BaseURL, key: orUnused(m.APIKey)})
 	}
 	return available, nil
+}
+
+// keptModels are those of the vault: the one that counts, the profiles, the operator's. Where nothing is said the one that counts is
+// meant, which the vault has filled in already if it has a key: no other steps in for it.
+func (d *Dialect) keptModels(x *proxy.Exchange) ([]lent, error) {
+	kept, err := d.settings.Models(x.Request.Context(), x.Principal(), x.Team())
+	if err != nil {
+		return nil, err
+	}
+	available := make([]lent, len(kept))
+	for i, m := range kept {
+		available[i] = lent{model: m.Model, baseURL: m.BaseURL, key: orUnused(m.APIKey), named: true}
+	}
+	return available, nil
+}
+
+// fillTokens puts what the vault holds into the place of tokens that stand for it, and says whether the model became the
+// operator's.
+func (d *Dialect) fillTokens(x *proxy.Exchange, loc []any, llm map[string]any) (operators bool, err error) {
+	if d.usesFiles(x) {
+		delete(llm, "provider_connection_id")
+		return false, nil
+	}
+	return d.settings.Fill(x.Request.Context(), x.Principal(), x.Team(), loc, llm)
 }
 
 // orUnused stands in for the key of a model that needs none: without any key the upstream would take one from its environment.

@@ -125,3 +125,23 @@ func TestAnOperatorsModelWithoutAKeyNeverFallsBackToTheServersEnvironment(t *tes
 		t.Errorf("the key is %v", key)
 	}
 }
+
+// The model of one's settings has no key: no other steps in for it without a word.
+func TestWhereNothingIsSaidNoOtherModelStepsIn(t *testing.T) {
+	t.Parallel()
+	w := newHouse(t, withoutModel)
+	for path, body := range map[string]string{
+		"/api/profiles/spare": `{"llm":{"model":"openai/spare","api_key":"sk-spare"}}`,
+	} {
+		if a := w.ask("ann", "POST", path, body); a.status != http.StatusCreated {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	w.ask("ann", "PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"openai/mine","base_url":"http://203.0.113.9/v1"}}}`)
+	if a := w.start("ann", map[string]any{}); a.status != http.StatusUnprocessableEntity || len(w.posts()) != 0 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := w.start("ann", map[string]any{"model": "openai/spare"}); a.status != http.StatusCreated || w.llmOf()["api_key"] != "sk-spare" {
+		t.Errorf("by its name: %d %s", a.status, a.body)
+	}
+}

@@ -136,7 +136,7 @@ func (i info) hide() {
 	hideModels(i["security_analyzer"])
 }
 
-// hideModels empties the members of a model that the upstream returns in clear, wherever a model stands below v.
+// hideModels empties the members of models and MCP servers that the upstream returns in clear, wherever they stand below v.
 func hideModels(v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -146,6 +146,10 @@ func hideModels(v any) {
 				v[name] = nil
 			case "litellm_extra_body":
 				v[name] = map[string]any{}
+			case "auth": // of an MCP server: the upstream masks its keys, not all that a sign-in gave
+				if auth, isObject := v[name].(map[string]any); isObject {
+					delete(auth, "state")
+				}
 			default:
 				hideModels(v[name])
 			}

@@ -1,6 +1,7 @@
 package agentserver
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/openhands-saas/openhands-saas/access"
@@ -69,7 +70,7 @@ func table() []route {
 		{"POST", talk + "/goal/stop", writeTalk, proxy.Own, (*Dialect).command, "the owner's agent"},
 		{"POST", talk + "/goal/resume", writeTalk, proxy.Own, (*Dialect).command, "the owner's agent"},
 		{"POST", talk + "/fork", startTalk, proxy.Create, unlessApart((*Dialect).fork), "an id of ours reserved first, the same folder, the model's key put back"},
-		{"POST", talk + "/switch_profile", nobody, proxy.Deny, nil, "names a profile that all teams share"},
+		{"POST", talk + "/switch_profile", writeTalk, proxy.Own, unlessApart((*Dialect).switchProfile), "a profile of the vault, as switch_llm"},
 		{"POST", talk + "/switch_acp_model", nobody, proxy.Deny, nil, "such agents are refused at creation"},
 		{"POST", talk + "/load_plugin", nobody, proxy.Deny, nil, "a plugin's hooks run on the host"},
 		{"POST", talk + "/runtime/credentials", nobody, proxy.Deny, nil, "returns a container's key in clear"},
@@ -182,18 +183,23 @@ func table() []route {
 }
 
 // Routes is the static table, for people and for the command line: its handlers are absent.
-func Routes() []proxy.Operation {
+func Routes() []proxy.Operation { return static(table()) }
+
+// Own is the same of what no upstream has.
+func Own() []proxy.Operation { return static(ownRoutes()) }
+
+func static(rows []route) []proxy.Operation {
 	var operations []proxy.Operation
-	for _, r := range table() {
+	for _, r := range rows {
 		operations = append(operations, r.operation())
 	}
 	return operations
 }
 
-// Operations is the table with its handlers bound to d, for the engine.
+// Operations is the table and what no upstream has, with their handlers bound to d, for the engine.
 func (d *Dialect) Operations() []proxy.Operation {
 	var operations []proxy.Operation
-	for _, r := range table() {
+	for _, r := range slices.Concat(table(), bothForms(ownRoutes())) {
 		o := r.operation()
 		if handle := r.handle; handle != nil {
 			o.Handle = func(x *proxy.Exchange) error { return handle(d, x) }

@@ -18,7 +18,6 @@ import (
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
-	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
 
 // newCrowdedWorld is a world of a hundred thousand conversations whose queries are recorded. ann's team has half of them, bob's
@@ -40,7 +39,7 @@ func newCrowdedWorld(t *testing.T) (*world, *dbtest.Record) {
 	var err error
 	quiet := slog.New(slog.DiscardHandler)
 	w.dialect, err = agentserver.New(agentserver.Config{
-		Conversations: w.conversations, Preferences: vault.NewPreferences(db), Egress: &egress.Policy{}, WorkspaceRoot: workspaceRoot, Log: quiet,
+		Conversations: w.conversations, Vault: newVault(t, db), Egress: &egress.Policy{}, WorkspaceRoot: workspaceRoot, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)

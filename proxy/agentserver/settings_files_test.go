@@ -17,10 +17,7 @@ const (
 )
 
 // filesOf answers like an upstream with settings, keys and one more profile in its files. It shows keys when told to.
-func filesOf(w http.ResponseWriter, r *http.Request, body []byte) bool {
-	if schemasOnly(w, r, body) {
-		return true
-	}
+func filesOf(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 	hidden := func(key string, mask any) any {
 		if r.Header.Get("X-Expose-Secrets") == "plaintext" {
 			return key

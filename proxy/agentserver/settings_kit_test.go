@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/openhands-saas/openhands-saas/access"
@@ -18,7 +17,6 @@ import (
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
-	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
 
 // house is the operator's model in these tests. Its address is not public: only the operator may name it.
@@ -28,7 +26,6 @@ var house = agentserver.OperatorModel{Model: "openai/house", BaseURL: "http://10
 func newHouse(t testing.TB, edit func(*agentserver.Config)) *world {
 	t.Helper()
 	w := &world{t: t, upstream: newUpstream(t), clock: &clock{}}
-	w.upstream.script(schemasOnly)
 	db := dbtest.New(t)
 	w.db = db
 	w.conversations = conversation.New(db, conversation.Options{})
@@ -39,7 +36,7 @@ func newHouse(t testing.TB, edit func(*agentserver.Config)) *world {
 	}
 	config := agentserver.Config{
 		Conversations: w.conversations,
-		Preferences:   vault.NewPreferences(db),
+		Vault:         newVault(t, db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
 		WorkspaceRoot: workspaceRoot,
 		Bash:          true,
@@ -85,19 +82,21 @@ func withFiles(c *agentserver.Config) {
 // withFilesAndModel has both: the anonymous tenant's own files, and the operator's model.
 func withFilesAndModel(c *agentserver.Config) { c.AnonymousFiles = true }
 
-// schemasOnly answers what is asked without any caller.
-func schemasOnly(w http.ResponseWriter, r *http.Request, _ []byte) bool {
-	name, isSchema := strings.CutPrefix(r.URL.Path, "/api/settings/")
-	if !isSchema || !strings.HasSuffix(name, "-schema") {
-		return false
+// described gives what the upstream says of itself at a path, if it is that.
+func described(path string) (json.RawMessage, bool) {
+	file := map[string]string{
+		"/openapi.json":                     "openapi-models",
+		"/api/settings/agent-schema":        "agent-schema",
+		"/api/settings/conversation-schema": "conversation-schema",
+	}[path]
+	if file == "" {
+		return nil, false
 	}
-	raw, err := os.ReadFile("testdata/" + name + "-1.49.1.json")
+	raw, err := os.ReadFile("testdata/" + file + "-1.49.1.json")
 	if err != nil {
 		panic(err)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(raw)
-	return true
+	return raw, true
 }
 
 // askFor is ask with X-Expose-Secrets.

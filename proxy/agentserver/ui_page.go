@@ -17,6 +17,8 @@ var (
 	readerScript string
 	//go:embed ui_commands.js
 	commandsScript string
+	//go:embed ui_scope.js
+	scopeScript string
 )
 
 // page is index.html cut into pieces: between two of them stands the nonce of the moment, and after the first our own head.
@@ -63,5 +65,5 @@ func preparePage(index []byte) (page, error) {
 
 // render puts the page together. Our scripts come first, because the others read what it sets.
 func (p page) render(nonce, head string) string {
-	return p.before + `<script nonce="` + nonce + `">` + headScript + readerScript + commandsScript + `</script>` + head + strings.Join(p.after, nonce)
+	return p.before + `<script nonce="` + nonce + `">` + headScript + readerScript + commandsScript + scopeScript + `</script>` + head + strings.Join(p.after, nonce)
 }

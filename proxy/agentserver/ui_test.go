@@ -45,7 +45,7 @@ func build(t testing.TB) string {
 // bare is a configuration of which only the UI works.
 func bare() agentserver.Config {
 	return agentserver.Config{
-		Conversations: new(conversation.Service), Preferences: new(vault.Preferences), Egress: new(egress.Policy), WorkspaceRoot: workspaceRoot,
+		Conversations: new(conversation.Service), Vault: new(vault.Store), Egress: new(egress.Policy), WorkspaceRoot: workspaceRoot,
 	}
 }
 

@@ -157,6 +157,9 @@ func (u *upstream) appear(folder string) {
 
 func (u *upstream) answer(r *http.Request, body []byte) (int, any) {
 	const c = "/api/conversations"
+	if document, is := described(r.URL.Path); is {
+		return 200, document
+	}
 	if r.URL.Path == "/server_info" {
 		return 200, map[string]any{"version": "1.49.1", "conversation_runtime": u.runtime}
 	}

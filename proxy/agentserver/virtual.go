@@ -6,63 +6,63 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/proxy/agentserver/settings"
 )
 
-// errManaged refuses a change of what belongs to the operator, in words that a client shows as they are.
-var errManaged = problem.New(http.StatusForbidden,
-	"Settings are managed by the operator in this version and cannot be changed here. "+
-		"A conversation may bring a model and an API key of its own.")
+// errManaged refuses MCP servers in the files of single-user mode: they would run or be called at the next start.
+var errManaged = problem.New(http.StatusForbidden, "MCP servers cannot be kept in single-user files here. Sign in to keep some of your own.")
 
 // virtualRoutes are the rows of what the upstream keeps once for everybody: settings, secrets, profiles, workspaces, extensions.
-// We answer them in its shapes, so that clients work; nothing of its own reaches a team. The one exception, marked "files", is
-// the anonymous tenant where the installation keeps single-user files: there the upstream's own answers count, without any key.
-// Writing asks for a permission that every role has, because the answer to all is errManaged, a better one than a bare 403.
+// We answer them from the vault in its shapes, so that clients work; nothing of its own reaches a team. The one exception, marked
+// "files", is the anonymous tenant where the installation keeps single-user files: there the upstream's own answers count, without
+// any key. What belongs to the team is for those who hold access.SettingsTeam, whatever the row asks for.
 func virtualRoutes() []route {
 	const (
 		read  = access.SettingsRead
-		own   = access.SettingsPreferences
+		prefs = access.SettingsPreferences
+		own   = access.SettingsWrite
 		files = "; files: the anonymous tenant's own"
 	)
 	return []route{
-		{"GET", "/api/settings", read, proxy.Virtual, orFiles((*Dialect).getSettings, (*Dialect).fileSettings), "schema defaults and the operator's model" + files},
-		{"PATCH", "/api/settings", own, proxy.Virtual, orFiles((*Dialect).patchSettings, (*Dialect).patchFileSettings), "one's own preferences; the rest is the operator's" + files},
+		{"GET", "/api/settings", read, proxy.Virtual, orFiles(vaulted((*settings.Surface).Get), (*Dialect).fileSettings), "schema defaults, the operator's model, the team's settings, one's own" + files},
+		{"PATCH", "/api/settings", prefs, proxy.Virtual, orFiles(vaulted((*settings.Surface).Patch), (*Dialect).patchFileSettings), "preferences are everybody's; the rest asks for settings:write" + files},
 		{"GET", agentSchema, read, proxy.Pass, nil, "static"},
 		{"GET", conversationSchema, read, proxy.Pass, nil, "static"},
-		{"POST", "/api/settings/mcp/{settings_key}", own, proxy.Virtual, (*Dialect).managed, "a stored command would run at the next start"},
-		{"PATCH", "/api/settings/mcp/{settings_key}", own, proxy.Virtual, (*Dialect).managed, "a stored command would run at the next start"},
-		{"DELETE", "/api/settings/mcp/{settings_key}", own, proxy.Virtual, (*Dialect).managed, "there are none"},
+		{"POST", "/api/settings/mcp/{settings_key}", own, proxy.Virtual, vaulted((*settings.Surface).CreateServer), "kept in the vault; called or run with a conversation only"},
+		{"PATCH", "/api/settings/mcp/{settings_key}", own, proxy.Virtual, vaulted((*settings.Surface).PatchServer), "kept in the vault; called or run with a conversation only"},
+		{"DELETE", "/api/settings/mcp/{settings_key}", own, proxy.Virtual, vaulted((*settings.Surface).DeleteServer), "kept in the vault; called or run with a conversation only"},
 
-		{"GET", secretsPath, read, proxy.Virtual, orFiles((*Dialect).listSecrets, forward), "none are kept yet" + files},
-		{"PUT", secretsPath, own, proxy.Virtual, orFiles((*Dialect).managed, (*Dialect).putFileSecret), "none are kept yet" + files},
-		{"GET", secretsPath + "/{name}", read, proxy.Virtual, orFiles((*Dialect).noSecret, forward), "none are kept yet" + files},
-		{"DELETE", secretsPath + "/{name}", own, proxy.Virtual, orFiles((*Dialect).noSecret, forward), "none are kept yet" + files},
+		{"GET", secretsPath, read, proxy.Virtual, orFiles(vaulted((*settings.Surface).ListSecrets), forward), "names of one's own and the team's" + files},
+		{"PUT", secretsPath, own, proxy.Virtual, orFiles(vaulted((*settings.Surface).PutSecret), (*Dialect).putFileSecret), "sealed in the vault" + files},
+		{"GET", secretsPath + "/{name}", own, proxy.Virtual, orFiles(vaulted((*settings.Surface).GetSecret), forward), "one's own; the team's for those who keep it" + files},
+		{"DELETE", secretsPath + "/{name}", own, proxy.Virtual, orFiles(vaulted((*settings.Surface).DeleteSecret), forward), "one's own; the team's for those who keep it" + files},
 
-		{"GET", profilesPath, read, proxy.Virtual, orFiles((*Dialect).listProfiles, forward), "the operator's model" + files},
-		{"GET", profilesPath + "/{name}", read, proxy.Virtual, orFiles((*Dialect).getProfile, (*Dialect).fileProfile), "the operator's model, its key a marker" + files},
-		{"POST", profilesPath + "/{name}", own, proxy.Virtual, orFiles((*Dialect).managed, alone((*Dialect).saveFileProfile)), "the operator's" + files},
-		{"DELETE", profilesPath + "/{name}", own, proxy.Virtual, orFiles((*Dialect).managed, forward), "the operator's" + files},
-		{"POST", profilesPath + "/{name}/rename", own, proxy.Virtual, orFiles((*Dialect).managed, alone(forward)), "the operator's" + files},
-		{"POST", profilesPath + "/{name}/activate", own, proxy.Virtual, orFiles((*Dialect).activateProfile, alone(forward)), "the UI asks for it unasked; there is one" + files},
-		{"POST", profilesPath + "/{name}/validate", own, proxy.Virtual, orFiles((*Dialect).managed, (*Dialect).saveFileProfile), "the upstream would call the given address" + files},
+		{"GET", profilesPath, read, proxy.Virtual, orFiles(vaulted((*settings.Surface).ListProfiles), forward), "one's own, the team's, the operator's model" + files},
+		{"GET", profilesPath + "/{name}", read, proxy.Virtual, orFiles(vaulted((*settings.Surface).GetProfile), (*Dialect).fileProfile), "keys masked, as tokens, or one's own in clear" + files},
+		{"POST", profilesPath + "/{name}", own, proxy.Virtual, orFiles(vaulted((*settings.Surface).SaveProfile), alone((*Dialect).saveFileProfile)), "kept in the vault" + files},
+		{"DELETE", profilesPath + "/{name}", own, proxy.Virtual, orFiles(vaulted((*settings.Surface).DeleteProfile), forward), "kept in the vault" + files},
+		{"POST", profilesPath + "/{name}/rename", own, proxy.Virtual, orFiles(vaulted((*settings.Surface).RenameProfile), alone(forward)), "kept in the vault" + files},
+		{"POST", profilesPath + "/{name}/activate", own, proxy.Virtual, orFiles(vaulted((*settings.Surface).ActivateProfile), alone(forward)), "the model of later conversations of one's own" + files},
+		{"POST", profilesPath + "/{name}/validate", own, proxy.Virtual, orFiles(vaulted((*settings.Surface).ValidateProfile), (*Dialect).saveFileProfile), "we ask the model ourselves: the upstream would call any address" + files},
 
-		{"GET", agentProfilesPath, read, proxy.Virtual, fixed(map[string]any{"profiles": []any{}, "active_agent_profile_id": nil}), "none: clients send the settings themselves"},
-		{"GET", agentProfilesPath + "/{name}", read, proxy.Virtual, (*Dialect).noAgentProfile, "there are none"},
-		{"POST", agentProfilesPath + "/{name}", own, proxy.Virtual, (*Dialect).managed, "the upstream's belong to all teams"},
-		{"DELETE", agentProfilesPath + "/{name}", own, proxy.Virtual, (*Dialect).managed, "the upstream's belong to all teams"},
-		{"POST", agentProfilesPath + "/{name}/rename", own, proxy.Virtual, (*Dialect).managed, "the upstream's belong to all teams"},
-		{"POST", agentProfilesPath + "/{name}/activate", own, proxy.Virtual, (*Dialect).noAgentProfile, "there are none"},
-		{"POST", agentProfilesPath + "/{name}/materialize", own, proxy.Virtual, (*Dialect).noAgentProfile, "there are none"},
+		{"GET", agentProfilesPath, read, proxy.Virtual, vaulted((*settings.Surface).ListAgentProfiles), "one's own and the team's"},
+		{"GET", agentProfilesPath + "/{name}", read, proxy.Virtual, vaulted((*settings.Surface).GetAgentProfile), "one's own and the team's; no secrets in them"},
+		{"POST", agentProfilesPath + "/{name}", own, proxy.Virtual, vaulted((*settings.Surface).SaveAgentProfile), "kept in the vault"},
+		{"DELETE", agentProfilesPath + "/{name}", own, proxy.Virtual, vaulted((*settings.Surface).DeleteAgentProfile), "kept in the vault"},
+		{"POST", agentProfilesPath + "/{name}/rename", own, proxy.Virtual, vaulted((*settings.Surface).RenameAgentProfile), "kept in the vault"},
+		{"POST", agentProfilesPath + "/{name}/activate", own, proxy.Virtual, vaulted((*settings.Surface).ActivateAgentProfile), "a pointer of one's own"},
+		{"POST", agentProfilesPath + "/{name}/materialize", read, proxy.Virtual, vaulted((*settings.Surface).MaterializeAgentProfile), "what a profile would start, without secrets"},
 
-		{"GET", workspacesPath, read, proxy.Virtual, fixed(map[string]any{"workspaces": []any{}, "workspaceParents": []any{}}), "the upstream's are folders of the host"},
-		{"POST", workspacesPath, own, proxy.Virtual, (*Dialect).managed, "the upstream's are folders of the host"},
-		{"DELETE", workspacesPath, own, proxy.Virtual, (*Dialect).managed, "there are none"},
-		{"POST", workspacesPath + "/parents", own, proxy.Virtual, (*Dialect).managed, "the upstream's are folders of the host"},
-		{"DELETE", workspacesPath + "/parents", own, proxy.Virtual, (*Dialect).managed, "there are none"},
+		{"GET", workspacesPath, read, proxy.Virtual, vaulted((*settings.Surface).ListWorkspaces), "folders below the team's root"},
+		{"POST", workspacesPath, own, proxy.Virtual, vaulted((*settings.Surface).AddWorkspaces), "folders below the team's root"},
+		{"DELETE", workspacesPath, own, proxy.Virtual, vaulted((*settings.Surface).DeleteWorkspace), "one's own; the team's for those who keep it"},
+		{"POST", workspacesPath + "/parents", own, proxy.Virtual, vaulted((*settings.Surface).AddWorkspaceParents), "folders below the team's root"},
+		{"DELETE", workspacesPath + "/parents", own, proxy.Virtual, vaulted((*settings.Surface).DeleteWorkspaceParent), "one's own; the team's for those who keep it"},
 
-		{"GET", connectionsPath, read, proxy.Virtual, fixed([]any{}), "the upstream's hold keys for all teams"},
-		{"POST", connectionsPath, own, proxy.Virtual, (*Dialect).managed, "the upstream's hold keys for all teams"},
-		{"PATCH", connectionsPath + "/{connection_id}", own, proxy.Virtual, (*Dialect).managed, "there are none"},
-		{"DELETE", connectionsPath + "/{connection_id}", own, proxy.Virtual, (*Dialect).managed, "there are none"},
+		{"GET", connectionsPath, read, proxy.Virtual, vaulted((*settings.Surface).ListConnections), "one's own and the team's, without keys"},
+		{"POST", connectionsPath, own, proxy.Virtual, vaulted((*settings.Surface).CreateConnection), "kept in the vault"},
+		{"PATCH", connectionsPath + "/{connection_id}", own, proxy.Virtual, vaulted((*settings.Surface).UpdateConnection), "kept in the vault"},
+		{"DELETE", connectionsPath + "/{connection_id}", own, proxy.Virtual, vaulted((*settings.Surface).DeleteConnection), "kept in the vault"},
 
 		{"GET", "/api/automation/v1", read, proxy.Virtual, fixed(map[string]any{"automations": []any{}, "total": 0}), "none: that service is another program; a 404 would show as an error in the UI"},
 
@@ -109,23 +109,6 @@ func fixed(v any) handler {
 }
 
 func forward(_ *Dialect, x *proxy.Exchange) error { return x.Forward(proxy.Outgoing{}) }
-
-func (d *Dialect) managed(*proxy.Exchange) error { return errManaged }
-
-func (d *Dialect) listSecrets(x *proxy.Exchange) error {
-	if x.Query().Has("agent_profile_id") {
-		return problem.New(http.StatusNotFound, "Agent profile not found")
-	}
-	return x.JSON(http.StatusOK, map[string]any{"secrets": []any{}})
-}
-
-func (d *Dialect) noSecret(*proxy.Exchange) error {
-	return problem.New(http.StatusNotFound, "Secret not found")
-}
-
-func (d *Dialect) noAgentProfile(x *proxy.Exchange) error {
-	return problem.Newf(http.StatusNotFound, "Agent profile '%s' not found", clipped(x.Param("name")))
-}
 
 func (d *Dialect) noExtension(x *proxy.Exchange) error {
 	return problem.Newf(http.StatusNotFound, "Canvas extension '%s' is not installed", clipped(x.Param("extension_name")))

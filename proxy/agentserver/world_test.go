@@ -21,6 +21,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/sealed"
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
@@ -78,7 +79,7 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.dialect, err = agentserver.New(agentserver.Config{
 		Conversations: w.conversations,
-		Preferences:   vault.NewPreferences(db),
+		Vault:         newVault(t, db),
 		Egress:        &egress.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}},
 		WorkspaceRoot: workspaceRoot,
 		Bash:          true,
@@ -230,4 +231,18 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		}
 	}
 	t.Fatalf("still not after 10 s: %s", what)
+}
+
+// newVault is a vault with a key of its own.
+func newVault(t testing.TB, db *postgres.DB) *vault.Store {
+	t.Helper()
+	_, keyset, err := sealed.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := sealed.FromValue(string(keyset))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return vault.New(db, keys)
 }

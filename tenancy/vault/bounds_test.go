@@ -67,10 +67,13 @@ func TestDocumentsAreBounded(t *testing.T) {
 				d.Body = map[string]any{"a": d.Body}
 			}
 		}, http.StatusUnprocessableEntity},
-		"a NUL":                   {func(d *vault.Draft) { d.Body["x"] = "a\x00b" }, http.StatusUnprocessableEntity},
-		"a number beyond bounds":  {func(d *vault.Draft) { d.Body = object(t, `{"a":1e999999}`) }, http.StatusUnprocessableEntity},
-		"a secret just as large":  {func(d *vault.Draft) { d.Set("/x", strings.Repeat("x", 64<<10)) }, 0},
-		"a number of many digits": {func(d *vault.Draft) { d.Body = object(t, `{"a":12345678901234567890.5}`) }, 0},
+		"a NUL":                  {func(d *vault.Draft) { d.Body["x"] = "a\x00b" }, http.StatusUnprocessableEntity},
+		"a number beyond bounds": {func(d *vault.Draft) { d.Body = object(t, `{"a":1e999999}`) }, http.StatusUnprocessableEntity},
+		"a number of many digits that are not written": {func(d *vault.Draft) { d.Body = object(t, `{"a":1e131071}`) }, 0},
+		"numbers of many digits that are not written":  {func(d *vault.Draft) { d.Body = object(t, `{"a":[1e100000,1e-100000,1e100000]}`) }, http.StatusUnprocessableEntity},
+		"one beside what is large":                     {func(d *vault.Draft) { d.Body = object(t, `{"a":1e200000,"b":"`+strings.Repeat("x", 100<<10)+`"}`) }, http.StatusRequestEntityTooLarge},
+		"a secret just as large":                       {func(d *vault.Draft) { d.Set("/x", strings.Repeat("x", 64<<10)) }, 0},
+		"a number of many digits":                      {func(d *vault.Draft) { d.Body = object(t, `{"a":12345678901234567890.5}`) }, 0},
 	} {
 		if got := status(w.change(vault.KindProfile, name, c.change)); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)

@@ -46,6 +46,12 @@ func (d *Draft) Has(field string) bool {
 	return set || d.document.Has(field)
 }
 
+// Sets says whether this change sets the secret at a place.
+func (d *Draft) Sets(field string) bool {
+	_, set := d.values[field]
+	return set
+}
+
 // Value is the secret at a place: ErrNoField when there is none.
 func (d *Draft) Value(field string) (string, error) {
 	if value, set := d.values[field]; set {
@@ -96,6 +102,9 @@ func (d *Draft) Preview() *Document {
 func (d *Draft) checked() error {
 	if depth(d.Body) > maxDepth {
 		return problem.Newf(http.StatusUnprocessableEntity, "Documents may be nested %d levels deep at most.", maxDepth)
+	}
+	if unfolded(d.Body) > maxDocument {
+		return problem.New(http.StatusUnprocessableEntity, "Numbers of so many digits cannot be kept.")
 	}
 	if d.crowded || len(d.Fields()) > maxSealed {
 		return problem.Newf(http.StatusUnprocessableEntity, "A document may hold %d secrets at most; remove some first.", maxSealed)

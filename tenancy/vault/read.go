@@ -28,6 +28,18 @@ func (s *Store) layers(ctx context.Context, from reader, of Scope, kinds []Kind)
 		 ORDER BY user_id IS NOT NULL, created_at, name`, of.Team, nullable(of.User), pq.Array(kinds))
 }
 
+// Named reads, in one query, the documents of a kind with these names that count for a user in a team, in the order of Layers.
+func (s *Store) Named(ctx context.Context, team, user uuid.UUID, kind Kind, names []string) ([]*Document, error) {
+	return s.list(ctx, s.db, `
+		SELECT `+columns+`
+		  FROM vault_documents
+		 WHERE team_id = $1
+		   AND (user_id IS NULL OR user_id = $2)
+		   AND kind = $3
+		   AND name = ANY ($4)
+		 ORDER BY user_id IS NOT NULL, created_at, name`, team, nullable(user), kind, pq.Array(names))
+}
+
 // List reads the documents of one kind in one scope, by age and name.
 func (s *Store) List(ctx context.Context, scope Scope, kind Kind) ([]*Document, error) {
 	return s.list(ctx, s.db, `
@@ -48,14 +60,6 @@ func (s *Store) Get(ctx context.Context, scope Scope, kind Kind, name string) (*
 		   AND user_id IS NOT DISTINCT FROM $2
 		   AND kind = $3
 		   AND name = $4`, scope.Team, nullable(scope.User), kind, name)
-}
-
-// ByID reads one document wherever it is. Whether the caller may have it is the caller's business.
-func (s *Store) ByID(ctx context.Context, id uuid.UUID) (*Document, bool, error) {
-	return s.one(ctx, `
-		SELECT `+columns+`
-		  FROM vault_documents
-		 WHERE id = $1`, id)
 }
 
 // reader is the pool or a transaction.

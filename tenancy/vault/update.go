@@ -119,7 +119,7 @@ func (c *Changes) write(d *Document) error {
 	if err != nil {
 		return fmt.Errorf("encode sealed values: %w", err)
 	}
-	if len(body)+len(closed) > maxDocument {
+	if len(body)+unfolded(d.Body)+len(closed) > maxDocument {
 		return problem.Newf(http.StatusRequestEntityTooLarge, "A document may hold %d KiB in all; remove some of it first.", maxDocument>>10)
 	}
 	err = c.tx.QueryRowxContext(c.ctx, `

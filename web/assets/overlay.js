@@ -86,8 +86,12 @@
     async #load() {
       const user = await read("/api/auth/users/me");
       if (user === undefined) return; // better no pill than a wrong one
-      if (user === null) return this.#show(this.#anonymous());
+      if (user === null) {
+        tell(null);
+        return this.#show(this.#anonymous());
+      }
       const teams = await read("/api/teams/");
+      if (teams) tell(teams.body.find((one) => one.id === teams.team) ?? null);
       this.#show(this.#signedIn(user.body, teams ? teams.body : [], teams && teams.team));
     }
 
@@ -178,6 +182,11 @@
       if (!focus) return;
       (open ? this.#card.querySelector("button, a") : this.#pill).focus();
     }
+  }
+
+  // tell says to what else lies over the page for which team one acts.
+  function tell(team) {
+    dispatchEvent(new CustomEvent("openhands-account", { detail: { team } }));
   }
 
   function capital(word) {

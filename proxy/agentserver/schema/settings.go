@@ -81,7 +81,8 @@ func put(in map[string]any, key []string, value any) {
 }
 
 // Judge finds what is wrong in whole settings: members of the schema by their type and choices, models and MCP servers by the
-// upstream's own models. Members that neither knows are left alone.
+// upstream's own models. Members that neither knows are left alone; what is right is read as the upstream reads it, so that "5"
+// becomes 5.
 func (b *Book) Judge(ctx context.Context, path string, settings map[string]any) ([]problem.Field, error) {
 	fields, err := b.fields(ctx, path)
 	if err != nil {
@@ -89,8 +90,12 @@ func (b *Book) Judge(ctx context.Context, path string, settings map[string]any) 
 	}
 	j := &judge{}
 	for _, f := range fields {
-		if v, present := find(settings, strings.Split(f.Key, ".")); present && v != nil {
-			j.one(f.node(), steps(f.Key), v)
+		if strings.HasPrefix(f.Key, "llm.") && path == Agent {
+			continue // its model says more, and its choices are no limits
+		}
+		key := strings.Split(f.Key, ".")
+		if v, present := find(settings, key); present && v != nil {
+			put(settings, key, j.one(f.node(), steps(f.Key), v))
 		}
 	}
 	if path != Agent {
@@ -117,21 +122,31 @@ func (f field) node() node {
 func (b *Book) nested(ctx context.Context, settings map[string]any) ([]problem.Field, error) {
 	var all []problem.Field
 	if llm, present := settings["llm"]; present {
-		_, faults, err := b.Validate(ctx, "LLM", llm, "llm")
+		clean, faults, err := b.Validate(ctx, "LLM", llm, "llm")
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, faults...)
+		cover(llm, clean)
 	}
 	servers, _ := settings["mcp_config"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
-		_, faults, err := b.Validate(ctx, "MCPServer", servers[name], "mcp_config", name)
+		clean, faults, err := b.Validate(ctx, "MCPServer", servers[name], "mcp_config", name)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, faults...)
+		cover(servers[name], clean)
 	}
 	return all, nil
+}
+
+// cover puts the members of an object as they were read over those that were sent.
+func cover(sent, clean any) {
+	over, isObject := clean.(map[string]any)
+	if in, isToo := sent.(map[string]any); isObject && isToo {
+		maps.Copy(in, over)
+	}
 }
 
 func find(in map[string]any, key []string) (any, bool) {

@@ -187,9 +187,18 @@ func (j *judge) object(n node, loc []any, v any) any {
 			j.other(n, isModel, loc, name, in[name], out)
 			continue
 		}
-		out[name] = j.value(member, at(loc, name), in[name])
+		out[name] = j.value(loosened(name, member), at(loc, name), in[name])
 	}
 	return out
+}
+
+// loosened is a member's schema, but for what the upstream's document says more strictly than its code: it lists usual values of
+// a reasoning effort, and any text is taken.
+func loosened(name string, member node) node {
+	if name == "reasoning_effort" {
+		return node{"anyOf": []any{node{"type": "string"}, node{"type": "null"}}}
+	}
+	return member
 }
 
 func (j *judge) required(n node, loc []any, in map[string]any) {

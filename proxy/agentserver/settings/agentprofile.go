@@ -26,10 +26,8 @@ const profileVersion = 2
 
 // profileForm is one of the forms, made anew for the caller.
 func profileForm(name string) map[string]any {
-	decoder := json.NewDecoder(strings.NewReader(profileForms))
-	decoder.UseNumber()
-	var all map[string]any
-	if err := decoder.Decode(&all); err != nil {
+	all, err := decoded[map[string]any](profileForms)
+	if err != nil {
 		panic("agentprofile.json cannot be read: " + err.Error()) // it is part of the program
 	}
 	return object(all, name)
@@ -69,10 +67,8 @@ func upgraded(name string, sent map[string]any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.UseNumber()
-	var in map[string]any
-	if err := decoder.Decode(&in); err != nil {
+	in, err := decoded[map[string]any](string(raw))
+	if err != nil {
 		return nil, err
 	}
 	in["name"] = name

@@ -1,9 +1,6 @@
 package settings
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -13,19 +10,13 @@ import (
 	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
 
-// viewed is the roster of a request that reads.
-func (s *Surface) viewed(x *proxy.Exchange) (roster, error) {
-	w := whoAsks(x)
-	scope, err := scopeOf(x, w)
-	if err != nil {
-		return roster{}, err
-	}
-	return s.roster(x.Request.Context(), w.in(scope))
-}
-
 // ListAgentProfiles lists the agents that may be started.
 func (s *Surface) ListAgentProfiles(x *proxy.Exchange) error {
-	r, err := s.viewed(x)
+	q, err := s.begin(x, opening{})
+	if err != nil {
+		return err
+	}
+	r, err := s.roster(q.context(), q.who)
 	if err != nil {
 		return err
 	}
@@ -36,34 +27,38 @@ func (s *Surface) ListAgentProfiles(x *proxy.Exchange) error {
 			"llm_profile_ref": p["llm_profile_ref"], "mcp_server_refs": p["mcp_server_refs"],
 		})
 	}
-	return x.JSON(http.StatusOK, map[string]any{"profiles": listed, "active_agent_profile_id": r.active()})
+	return q.JSON(http.StatusOK, map[string]any{"profiles": listed, "active_agent_profile_id": r.active()})
+}
+
+// sought is the agent profile that a request names, among all that count.
+func (s *Surface) sought(x *proxy.Exchange) (request, roster, map[string]any, error) {
+	q, err := s.begin(x, opening{name: named})
+	if err != nil {
+		return q, roster{}, nil, err
+	}
+	r, err := s.roster(q.context(), q.who)
+	if err != nil {
+		return q, r, nil, err
+	}
+	p := r.named(q.name)
+	if p == nil {
+		err = agentProfiles().missing(q.name)
+	}
+	return q, r, p, err
 }
 
 // GetAgentProfile shows one. There is nothing to mask in it.
 func (s *Surface) GetAgentProfile(x *proxy.Exchange) error {
-	name, err := named(x)
+	q, _, p, err := s.sought(x)
 	if err != nil {
 		return err
 	}
-	r, err := s.viewed(x)
-	if err != nil {
-		return err
-	}
-	p := r.named(name)
-	if p == nil {
-		return noAgentProfile(name)
-	}
-	return x.JSON(http.StatusOK, map[string]any{"name": name, "profile": p})
+	return q.JSON(http.StatusOK, map[string]any{"name": q.name, "profile": p})
 }
 
 // SaveAgentProfile makes or replaces one. Its id is ours to give, and stays.
 func (s *Surface) SaveAgentProfile(x *proxy.Exchange) error {
-	name, err := named(x)
-	if err != nil {
-		return err
-	}
-	w, ctx := whoAsks(x), x.Request.Context()
-	scope, err := writable(x, w)
+	q, err := s.begin(x, opening{name: named, changes: true})
 	if err != nil {
 		return err
 	}
@@ -71,140 +66,59 @@ func (s *Surface) SaveAgentProfile(x *proxy.Exchange) error {
 	if err != nil {
 		return err
 	}
-	profile, err := wholeProfile(name, sent)
+	profile, err := wholeProfile(q.name, sent)
 	if err != nil {
 		return err
 	}
-	if err := s.planted(ctx, w, scope); err != nil {
+	err = s.changeShelf(q, agentProfiles(), func(c *vault.Changes) error {
+		_, err := c.Update(vault.KindAgentProfile, q.name, func(d *vault.Draft) error {
+			revise(d, profile)
+			return nil
+		})
 		return err
-	}
-	_, err = s.Vault.Update(ctx, scope, vault.KindAgentProfile, name, w.by, func(d *vault.Draft) error {
-		profile["id"] = uuid.NewString()
-		if !d.Created {
-			profile["id"], profile["revision"] = d.Body["id"], oneMore(d.Body["revision"])
-		}
-		d.Body = profile
-		return nil
 	})
 	if err != nil {
 		return limited(err, "Agent profile limit reached (%d). Delete a profile before saving a new one.")
 	}
-	return x.JSON(http.StatusCreated, map[string]any{"name": name, "message": "Agent profile '" + name + "' saved"})
+	return q.JSON(http.StatusCreated, map[string]any{"name": q.name, "message": "Agent profile '" + q.name + "' saved"})
 }
 
-// anyObject reads a body that may be any object, which is not called a model where it is none.
-func anyObject(x *proxy.Exchange) (map[string]any, error) {
-	body, err := x.ReadJSON()
-	if p, is := errors.AsType[*problem.Error](err); is {
-		if faults, listed := p.Detail.([]problem.Field); listed && len(faults) == 1 && faults[0].Type == "model_attributes_type" {
-			return nil, problem.Fields(fault("dict_type", faults[0].Loc, "Input should be a valid dictionary"))
-		}
+// revise puts a profile in the place of what a draft holds.
+func revise(d *vault.Draft, profile map[string]any) {
+	profile["id"] = uuid.NewString()
+	if !d.Created {
+		profile["id"], profile["revision"] = d.Body["id"], oneMore(d.Body["revision"])
 	}
-	return body, err
-}
-
-// planted keeps the first profile of a scope where it is still made anew at each reading.
-func (s *Surface) planted(ctx context.Context, w who, scope vault.Scope) error {
-	r, err := s.roster(ctx, w.in(scope))
-	if err != nil || r.seed == nil {
-		return err
-	}
-	return s.plant(ctx, w, scope, r.seed)
+	d.Body = profile
 }
 
 // DeleteAgentProfile removes one; that it was not there is no error.
-func (s *Surface) DeleteAgentProfile(x *proxy.Exchange) error {
-	name, err := named(x)
-	if err != nil {
-		return err
-	}
-	w, ctx := whoAsks(x), x.Request.Context()
-	scope, err := writable(x, w)
-	if err != nil {
-		return err
-	}
-	doc, found, err := s.Vault.Get(ctx, scope, vault.KindAgentProfile, name)
-	switch {
-	case err != nil:
-		return err
-	case !found:
-		err = s.teamsOr(ctx, w, scope, vault.KindAgentProfile, name, nil)
-	default:
-		err = s.removeAgentProfile(ctx, w, doc)
-	}
-	if err != nil {
-		return err
-	}
-	return x.JSON(http.StatusOK, map[string]any{"name": name, "message": "Agent profile '" + name + "' deleted"})
-}
-
-func (s *Surface) removeAgentProfile(ctx context.Context, w who, doc *vault.Document) error {
-	if _, err := s.Vault.Delete(ctx, doc.Scope, vault.KindAgentProfile, doc.Name, w.by); err != nil {
-		return err
-	}
-	settings, found, err := s.Vault.Get(ctx, doc.Scope, vault.KindSettings, "")
-	if err != nil || !found || settings.Body[activeAgentProfile] != doc.Body["id"] {
-		return err
-	}
-	return s.point(ctx, w, doc.Scope, nil)
-}
+func (s *Surface) DeleteAgentProfile(x *proxy.Exchange) error { return s.remove(x, agentProfiles()) }
 
 // RenameAgentProfile gives one another name. What is active follows, as it goes by the id.
-func (s *Surface) RenameAgentProfile(x *proxy.Exchange) error {
-	name, err := named(x)
-	if err != nil {
-		return err
-	}
-	w, ctx := whoAsks(x), x.Request.Context()
-	scope, err := writable(x, w)
-	if err != nil {
-		return err
-	}
-	body, err := s.body(x, "RenameAgentProfileRequest")
-	if err != nil {
-		return err
-	}
-	if err := s.planted(ctx, w, scope); err != nil {
-		return err
-	}
-	to, _ := body["new_name"].(string)
-	err = s.Vault.Rename(ctx, scope, vault.KindAgentProfile, name, to, w.by)
-	switch {
-	case errors.Is(err, vault.ErrMissing):
-		return s.teamsOr(ctx, w, scope, vault.KindAgentProfile, name, noAgentProfile(name))
-	case errors.Is(err, vault.ErrExists):
-		return problem.Newf(http.StatusConflict, "Agent profile '%s' already exists", to)
-	case err != nil:
-		return err
-	}
-	message := fmt.Sprintf("Agent profile '%s' renamed to '%s'", name, to)
-	if name == to {
-		message = fmt.Sprintf("Agent profile '%s' unchanged (same name)", name)
-	}
-	return x.JSON(http.StatusOK, map[string]any{"name": to, "message": message})
-}
+func (s *Surface) RenameAgentProfile(x *proxy.Exchange) error { return s.rename(x, agentProfiles()) }
 
 // ActivateAgentProfile makes one the active one of a scope. The path names its id. Settings stay as they are.
 func (s *Surface) ActivateAgentProfile(x *proxy.Exchange) error {
-	w, ctx, id := whoAsks(x), x.Request.Context(), x.Param("name")
-	scope, err := writable(x, w)
+	q, err := s.begin(x, opening{changes: true})
 	if err != nil {
 		return err
 	}
-	r, err := s.roster(ctx, w.in(scope))
-	switch {
-	case err != nil:
-	case r.seed != nil && r.seed["id"] == id:
-		err = s.plant(ctx, w, scope, r.seed)
-	case r.agentProfile(id) == nil:
-		err = problem.Newf(http.StatusNotFound, "Agent profile with id '%s' not found", clipped(id))
-	default:
-		err = s.point(ctx, w, scope, id)
-	}
+	id := x.Param("name")
+	err = s.changeShelf(q, agentProfiles(), func(c *vault.Changes) error {
+		docs, err := c.Layers(vault.KindAgentProfile)
+		switch {
+		case err != nil:
+			return err
+		case holdings{docs: docs}.agentProfile(id) == nil:
+			return problem.Newf(http.StatusNotFound, "Agent profile with id '%s' not found", clipped(id))
+		}
+		return point(c, id)
+	})
 	if err != nil {
 		return err
 	}
-	return x.JSON(http.StatusOK, map[string]any{
+	return q.JSON(http.StatusOK, map[string]any{
 		"id": id, "message": "Agent profile '" + id + "' activated", "agent_settings_applied": false,
 	})
 }

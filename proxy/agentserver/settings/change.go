@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -10,52 +11,28 @@ import (
 	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
 
-// still is a surface that asks the upstream for nothing: for use while a row is locked.
-func (s *Surface) still(ctx context.Context) (*Surface, error) {
-	book, err := s.Book.Still(ctx)
-	if err != nil {
-		return nil, err
-	}
-	still := *s
-	still.Book = book
-	return &still, nil
-}
-
-// change is a patch of the settings, ready to be kept: whatever needs a query or a look-up was done before.
+// change is a patch of the settings, ready to be kept: whatever needs a look-up elsewhere was done before.
 type change struct {
-	*Surface // asks nothing
+	*Surface // asks nobody, as a row is locked
 	who      who
-	held     holdings // as they were before
+	scope    vault.Scope
 	body     map[string]any
 	agent    map[string]any // the patch of the agent settings
+	talk     map[string]any // the patch of the conversation settings
 	tokens   tokens
+	allowed  func(holdings, *effective) error // asked of what there is before; nil allows
 }
 
-// patch keeps the change if the settings that come of it are ones that the upstream would keep.
+// patch keeps a change if the settings that come of it are ones that the upstream would keep.
 func (s *Surface) patch(ctx context.Context, w who, scope vault.Scope, body map[string]any) error {
 	c, err := s.prepared(ctx, w.in(scope), scope, body)
 	if err != nil {
 		return err
 	}
-	_, err = s.Vault.Update(ctx, scope, vault.KindSettings, "", w.by, func(d *vault.Draft) error {
-		if err := c.apply(d); err != nil {
-			return err
-		}
-		return c.judge(ctx, d)
-	})
-	return err
+	return s.Vault.Change(ctx, scope, w.by, func(tx *vault.Changes) error { return c.keep(ctx, tx) })
 }
 
 func (s *Surface) prepared(ctx context.Context, w who, scope vault.Scope, body map[string]any) (*change, error) {
-	h, err := s.holdings(ctx, w, vault.KindSettings, vault.KindProfile, vault.KindConnection)
-	if err != nil {
-		return nil, err
-	}
-	if name, set := body[activeProfile].(string); set {
-		if err := h.usable(scope, name); err != nil {
-			return nil, err
-		}
-	}
 	if v, sent := body[operatorModel]; sent && v != nil && scope.User != uuid.Nil {
 		return nil, problem.Fields(fault("value_error", []any{"body", operatorModel}, "This is the team's to say: send it with %s: team.", ScopeHeader))
 	}
@@ -63,7 +40,12 @@ func (s *Surface) prepared(ctx context.Context, w who, scope vault.Scope, body m
 	if err != nil {
 		return nil, err
 	}
-	c := &change{Surface: still, who: w, held: h, body: body}
+	c := &change{Surface: still, who: w, scope: scope, body: body}
+	if sent, has := body["conversation_settings_diff"].(map[string]any); has {
+		if c.talk, err = still.knownTalk(ctx, sent); err != nil {
+			return nil, err
+		}
+	}
 	sent, has := body["agent_settings_diff"].(map[string]any)
 	if !has {
 		return c, nil
@@ -78,6 +60,53 @@ func (s *Surface) prepared(ctx context.Context, w who, scope vault.Scope, body m
 	return c, err
 }
 
+// still is a surface that asks the upstream for nothing: for use while a row is locked.
+func (s *Surface) still(ctx context.Context) (*Surface, error) {
+	book, err := s.Book.Still(ctx)
+	if err != nil {
+		return nil, err
+	}
+	still := *s
+	still.Book = book
+	return &still, nil
+}
+
+// keep merges the patch into what is there at this moment.
+func (c *change) keep(ctx context.Context, tx *vault.Changes) error {
+	_, err := tx.Update(vault.KindSettings, "", func(d *vault.Draft) error {
+		docs, err := d.Layers(vault.KindSettings, vault.KindProfile, vault.KindConnection)
+		if err != nil {
+			return err
+		}
+		held := holdings{who: c.who, docs: docs}
+		if err := c.refusal(ctx, held); err != nil {
+			return err
+		}
+		if err := c.apply(d); err != nil {
+			return err
+		}
+		return c.judge(ctx, held, d)
+	})
+	return err
+}
+
+// refusal is why the change does not go with what there is; nil where it does.
+func (c *change) refusal(ctx context.Context, held holdings) error {
+	if name, set := c.body[activeProfile].(string); set {
+		if err := held.usable(c.scope, name); err != nil {
+			return err
+		}
+	}
+	if c.allowed == nil {
+		return nil
+	}
+	e, err := c.stack(ctx, held)
+	if err != nil {
+		return err
+	}
+	return c.allowed(held, e)
+}
+
 // apply merges the patch into a draft. A profile that becomes active takes the place of the model settings made before, unless
 // the patch brings some itself.
 func (c *change) apply(d *vault.Draft) error {
@@ -90,22 +119,33 @@ func (c *change) apply(d *vault.Draft) error {
 		if !sent {
 			continue
 		}
-		if part == agentSettings {
-			var err error
-			if patch, err = c.withoutSecrets(d); err != nil {
-				return err
-			}
+		var err error
+		if d.Body[part], err = c.merged(d, part, patch); err != nil {
+			return err
 		}
-		if part == conversationSettings && holdsNull(patch) {
-			return errInvalid // the upstream resets no field of a conversation by null
-		}
-		d.Body[part] = vault.Merge(object(d.Body, part), patch)
 	}
 	c.single(d)
 	if sentServers(object(object(d.Body, agentSettings), "mcp_config")) > mostServers {
 		return tooManyServers([]any{"body", "agent_settings_diff"})
 	}
 	return nil
+}
+
+// merged is one part of the settings with its patch over it.
+func (c *change) merged(d *vault.Draft, part string, patch map[string]any) (map[string]any, error) {
+	before := object(d.Body, part)
+	switch part {
+	case agentSettings:
+		rest, err := c.withoutSecrets(d)
+		return vault.Merge(before, rest), err
+	case conversationSettings:
+		if holdsNull(c.talk) {
+			return nil, errInvalid // the upstream resets no field of a conversation by null
+		}
+		maps.Copy(before, c.talk) // values all
+		return before, nil
+	}
+	return mergedFree(before, patch), nil
 }
 
 // single changes the members that are a single value.
@@ -119,15 +159,17 @@ func (c *change) single(d *vault.Draft) {
 	}
 }
 
+// holdsNull says so of a patch of conversation settings. That nobody analyzes is a value there.
 func holdsNull(patch map[string]any) bool {
-	for _, v := range patch {
-		if v == nil {
+	for name, v := range patch {
+		if v == nil && name != "security_analyzer" {
 			return true
 		}
 	}
 	return false
 }
 
+// clearModel removes a layer's own model.
 func (s *Surface) clearModel(d *vault.Draft) {
 	delete(object(d.Body, agentSettings), "llm")
 	d.ClearBelow("/" + agentSettings + "/llm")
@@ -143,13 +185,8 @@ func (c *change) withoutSecrets(d *vault.Draft) (map[string]any, error) {
 
 // judge puts the layers together as they will be, and refuses what the upstream would refuse of what the patch touches. What
 // somebody else has done wrong elsewhere is no reason.
-func (c *change) judge(ctx context.Context, d *vault.Draft) error {
-	next, h := d.Preview(), c.held
-	h.docs = slices.DeleteFunc(slices.Clone(h.docs), func(old *vault.Document) bool {
-		return old.Kind == vault.KindSettings && old.Scope == next.Scope
-	})
-	h.docs = append(h.docs, next) // one's own come last; of the team's view there are no others
-	e, err := c.stack(ctx, h)
+func (c *change) judge(ctx context.Context, held holdings, d *vault.Draft) error {
+	e, err := c.settled(ctx, held, d)
 	if err != nil {
 		return err
 	}
@@ -157,9 +194,47 @@ func (c *change) judge(ctx context.Context, d *vault.Draft) error {
 		if err := c.judgeAgent(ctx, e); err != nil {
 			return err
 		}
+		settle(object(d.Body, agentSettings), e.agent)
 	}
 	if c.body["conversation_settings_diff"] != nil {
-		return c.judgeConversation(ctx, e)
+		if err := c.judgeConversation(ctx, e); err != nil {
+			return err
+		}
+		settle(object(d.Body, conversationSettings), e.conversation)
 	}
 	return nil
+}
+
+// settled puts the layers together as they will be, and notes in the draft where its secrets are meant to go.
+func (s *Surface) settled(ctx context.Context, held holdings, d *vault.Draft) (*effective, error) {
+	before, err := s.stack(ctx, held)
+	if err != nil {
+		return nil, err
+	}
+	next := d.Preview()
+	held.docs = slices.DeleteFunc(slices.Clone(held.docs), func(old *vault.Document) bool {
+		return old.Kind == vault.KindSettings && old.Scope == next.Scope
+	})
+	held.docs = append(held.docs, next) // one's own come last; of the team's view there are no others
+	e, err := s.stack(ctx, held)
+	if err != nil {
+		return nil, err
+	}
+	e.pin(d, next.Scope, before) // the preview's body is the draft's
+	return s.stack(ctx, held)
+}
+
+// settle keeps what was sent as the upstream reads it: 5 where "5" was sent.
+func settle(sent, read map[string]any) {
+	for name, v := range sent {
+		below, isObject := v.(map[string]any)
+		clean, known := read[name]
+		cleanBelow, isToo := clean.(map[string]any)
+		switch {
+		case isObject && isToo:
+			settle(below, cleanBelow)
+		case known && v != nil:
+			sent[name] = clean
+		}
+	}
 }

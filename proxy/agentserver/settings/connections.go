@@ -1,9 +1,10 @@
 package settings
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,12 +35,11 @@ func shownConnection(d *vault.Document) map[string]any {
 
 // ListConnections lists the keys that profiles may share.
 func (s *Surface) ListConnections(x *proxy.Exchange) error {
-	w := whoAsks(x)
-	scope, err := scopeOf(x, w)
+	q, err := s.begin(x, opening{})
 	if err != nil {
 		return err
 	}
-	h, err := s.holdings(x.Request.Context(), w.in(scope), vault.KindConnection)
+	h, err := s.holdings(q.context(), q.who, vault.KindConnection)
 	if err != nil {
 		return err
 	}
@@ -52,133 +52,143 @@ func (s *Surface) ListConnections(x *proxy.Exchange) error {
 
 // CreateConnection keeps a key under an id of ours.
 func (s *Surface) CreateConnection(x *proxy.Exchange) error {
-	body, err := s.body(x, "ProviderConnectionCreateRequest")
+	q, err := s.begin(x, opening{body: "ProviderConnectionCreateRequest", changes: true})
 	if err != nil {
 		return err
 	}
-	if _, sent := body["provider"]; !sent {
-		body["provider"] = "custom"
+	if _, sent := q.body["provider"]; !sent {
+		q.body["provider"] = "custom"
+	}
+	keep, err := s.keptConnection(q)
+	if err != nil {
+		return err
 	}
 	id := uuid.New()
-	d, err := s.keepConnection(x, hex.EncodeToString(id[:]), body)
+	d, err := s.Vault.Update(q.context(), q.scope, vault.KindConnection, hex.EncodeToString(id[:]), q.who.by, keep)
 	if err != nil {
 		return limited(err, "Provider connection limit reached (%d). Delete one before adding another.")
 	}
-	return x.JSON(http.StatusCreated, shownConnection(d))
+	return q.JSON(http.StatusCreated, shownConnection(d))
 }
 
 // UpdateConnection changes members of one that is there.
 func (s *Surface) UpdateConnection(x *proxy.Exchange) error {
-	body, err := s.body(x, "ProviderConnectionUpdateRequest")
+	q, err := s.begin(x, opening{name: connectionNamed, body: "ProviderConnectionUpdateRequest", changes: true})
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"display_name", "provider"} {
-		if v, sent := body[name]; sent && v == nil {
+		if v, sent := q.body[name]; sent && v == nil {
 			return problem.Fields(fault("value_error", []any{"body"}, "Value error, %s cannot be set to null", name))
 		}
 	}
-	if len(body) == 0 {
+	if len(q.body) == 0 {
 		return problem.New(http.StatusUnprocessableEntity, "Provide at least one provider connection field to update")
 	}
-	id := x.Param("connection_id")
-	if err := s.presentConnection(x, id); err != nil {
-		return err
-	}
-	if v, sent := body["api_key"]; sent && v == nil {
-		return problem.New(http.StatusUnprocessableEntity, "api_key cannot be cleared; provide a new key to rotate it")
-	}
-	d, err := s.keepConnection(x, id, body)
+	keep, err := s.keptConnection(q)
 	if err != nil {
 		return err
 	}
-	return x.JSON(http.StatusOK, shownConnection(d))
+	d, err := s.Vault.Edit(q.context(), q.scope, vault.KindConnection, q.name, q.who.by, keep)
+	if errors.Is(err, vault.ErrMissing) {
+		return s.teamsOr(q, vault.KindConnection, q.name, noConnection(q.name))
+	}
+	if err != nil {
+		return err
+	}
+	return q.JSON(http.StatusOK, shownConnection(d))
 }
 
-func (s *Surface) presentConnection(x *proxy.Exchange, id string) error {
-	w := whoAsks(x)
-	scope, err := writable(x, w)
-	if err != nil {
-		return err
-	}
-	_, found, err := s.Vault.Get(x.Request.Context(), scope, vault.KindConnection, id)
-	if err == nil && !found {
-		err = s.teamsOr(x.Request.Context(), w, scope, vault.KindConnection, id, noConnection(id))
-	}
-	return err
-}
+func connectionNamed(x *proxy.Exchange) (string, error) { return x.Param("connection_id"), nil }
 
-func (s *Surface) keepConnection(x *proxy.Exchange, id string, body map[string]any) (*vault.Document, error) {
-	w, ctx := whoAsks(x), x.Request.Context()
-	scope, err := writable(x, w)
+// keptConnection is the change that keeps what was sent of a connection.
+func (s *Surface) keptConnection(q request) (func(*vault.Draft) error, error) {
+	if err := s.judgeAddresses(q.context(), []any{"body"}, q.body); err != nil {
+		return nil, err
+	}
+	found, err := s.redeemAll(q.context(), q.who, q.body)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.judgeAddresses(ctx, []any{"body"}, body); err != nil {
-		return nil, err
-	}
-	w = w.in(scope)
-	found, err := s.redeemAll(ctx, w, body)
-	if err != nil {
-		return nil, err
-	}
-	return s.Vault.Update(ctx, scope, vault.KindConnection, id, w.by, func(d *vault.Draft) error {
-		split := &splitter{places: placesOf(connectionKey), tokens: found, who: w, draft: d, kind: vault.KindConnection, loc: []any{"body"}}
-		rest, err := split.split(body)
+	return func(d *vault.Draft) error {
+		if v, sent := q.body["api_key"]; sent && v == nil {
+			return problem.New(http.StatusUnprocessableEntity, "api_key cannot be cleared; provide a new key to rotate it")
+		}
+		split := &splitter{places: placesOf(connectionKey), tokens: found, who: q.who, draft: d, kind: vault.KindConnection, loc: []any{"body"}}
+		rest, err := split.split(q.body)
 		if err != nil {
 			return err
 		}
 		rest["updated_at"] = json.Number(strconv.FormatInt(time.Now().Unix(), 10))
 		d.Body = vault.Merge(d.Body, rest)
 		return nil
-	})
+	}, nil
 }
 
 // DeleteConnection removes one that nothing names any more.
 func (s *Surface) DeleteConnection(x *proxy.Exchange) error {
-	w, ctx, id := whoAsks(x), x.Request.Context(), x.Param("connection_id")
-	scope, err := writable(x, w)
+	q, err := s.begin(x, opening{name: connectionNamed, changes: true})
 	if err != nil {
 		return err
 	}
-	d, found, err := s.Vault.Get(ctx, scope, vault.KindConnection, id)
+	var d *vault.Document
+	err = s.change(q, func(c *vault.Changes) (err error) {
+		d, err = disconnected(c, q.scope, q.name)
+		return err
+	})
+	if errors.Is(err, vault.ErrMissing) {
+		return s.teamsOr(q, vault.KindConnection, q.name, noConnection(q.name))
+	}
 	if err != nil {
-		return err
-	}
-	if !found {
-		return s.teamsOr(ctx, w, scope, vault.KindConnection, id, noConnection(id))
-	}
-	if err := s.unused(ctx, scope, id); err != nil {
-		return err
-	}
-	if _, err := s.Vault.Delete(ctx, scope, vault.KindConnection, id, w.by); err != nil {
 		return err
 	}
 	shown := shownConnection(d)
 	shown["api_key_set"] = false
-	return x.JSON(http.StatusOK, shown)
+	return q.JSON(http.StatusOK, shown)
+}
+
+// modelOf is the model that a scope's settings make, of the profile that is active where they bring none.
+func (h holdings) modelOf(settings *vault.Document) map[string]any {
+	llm := map[string]any{}
+	if name, set := settings.Body[activeProfile].(string); set {
+		if p := h.mine(settings.Scope, vault.KindProfile, name); p != nil {
+			maps.Copy(llm, p.Body)
+		}
+	}
+	maps.Copy(llm, object(object(settings.Body, agentSettings), "llm"))
+	return llm
+}
+
+// disconnected removes a connection, and gives it: ErrMissing where there is none.
+func disconnected(c *vault.Changes, scope vault.Scope, id string) (*vault.Document, error) {
+	docs, err := c.Layers(vault.KindConnection, vault.KindProfile, vault.KindSettings)
+	if err != nil {
+		return nil, err
+	}
+	h := holdings{docs: docs}
+	d := h.mine(scope, vault.KindConnection, id)
+	if d == nil {
+		return nil, vault.ErrMissing
+	}
+	if err := h.unused(scope, id); err != nil {
+		return nil, err
+	}
+	_, err = c.Delete(vault.KindConnection, id)
+	return d, err
 }
 
 // unused refuses to remove a connection that the scope's profiles or settings name.
-func (s *Surface) unused(ctx context.Context, scope vault.Scope, id string) error {
-	profiles, err := s.Vault.List(ctx, scope, vault.KindProfile)
-	if err != nil {
-		return err
-	}
-	settings, found, err := s.Vault.Get(ctx, scope, vault.KindSettings, "")
-	if err != nil {
-		return err
-	}
+func (h holdings) unused(scope vault.Scope, id string) error {
 	var names, reasons []string
-	for _, p := range profiles {
-		if p.Body["provider_connection_id"] == id {
-			names = append(names, p.Name)
+	for _, d := range h.docs {
+		if d.Scope == scope && d.Kind == vault.KindProfile && d.Body["provider_connection_id"] == id {
+			names = append(names, d.Name)
 		}
 	}
 	if slices.Sort(names); len(names) > 0 {
 		reasons = append(reasons, "referenced by LLM profile(s): "+strings.Join(names, ", "))
 	}
-	if found && object(object(settings.Body, agentSettings), "llm")["provider_connection_id"] == id {
+	if settings := h.mine(scope, vault.KindSettings, ""); settings != nil && h.modelOf(settings)["provider_connection_id"] == id {
 		reasons = append(reasons, "referenced by the active agent settings")
 	}
 	if len(reasons) == 0 {

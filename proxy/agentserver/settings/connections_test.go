@@ -22,7 +22,7 @@ func (s *site) key(profile string) any {
 	s.t.Helper()
 	llm, err := s.Profile(s.t.Context(), s.dev, s.team, profile)
 	s.must(err)
-	s.must(s.Fill(s.t.Context(), s.dev, s.team, []any{"body"}, llm))
+	s.must(filled(s.Fill(s.t.Context(), s.dev, s.team, []any{"body"}, llm)))
 	return llm["api_key"]
 }
 

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver/schema"
 	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
@@ -27,28 +25,6 @@ type effective struct {
 	profile, agentProfile     any            // a name and an id, or nil
 	keys                      map[string]key // by place below agent, such as "/llm/api_key"
 	operatorServes            bool           // unless the team does without it
-}
-
-// holdings are the documents of a team and of one of its users, as one query reads them.
-type holdings struct {
-	who  who
-	docs []*vault.Document // the team's first
-}
-
-func (s *Surface) holdings(ctx context.Context, w who, kinds ...vault.Kind) (holdings, error) {
-	docs, err := s.Vault.Layers(ctx, w.Team, w.User, kinds...)
-	return holdings{who: w, docs: docs}, err
-}
-
-// find gives the document of a kind and name that counts for a scope: its own, else the team's.
-func (h holdings) find(scope vault.Scope, kind vault.Kind, name string) *vault.Document {
-	var found *vault.Document
-	for _, d := range h.docs {
-		if d.Kind == kind && d.Name == name && (d.Scope == scope || d.Scope.User == uuid.Nil) {
-			found = d // the user's come last
-		}
-	}
-	return found
 }
 
 // effective puts the layers of a caller together. In a team's view one's own layer does not count.
@@ -94,6 +70,20 @@ func (s *Surface) bottom(ctx context.Context) (*effective, error) {
 	return &effective{agent: agent, conversation: conversation, misc: misc, keys: map[string]key{}}, nil
 }
 
+// modelKeys are the keys of the model that counts, by their place in it.
+func (e *effective) modelKeys() map[string]key {
+	keys := map[string]key{}
+	for pointer, k := range e.keys {
+		if within("/llm", pointer) {
+			keys[strings.TrimPrefix(pointer, "/llm")] = k
+		}
+	}
+	return keys
+}
+
+// hasKey says whether the model that counts has a key.
+func (e *effective) hasKey() bool { _, has := e.keys["/llm/api_key"]; return has }
+
 func (e *effective) operator(o Operator) {
 	llm := object(e.agent, "llm")
 	llm["model"], llm["base_url"] = o.Model, orNull(o.BaseURL)
@@ -105,18 +95,21 @@ func (e *effective) layer(h holdings, d *vault.Document, defaults map[string]any
 	if name, set := d.Body[activeProfile].(string); set {
 		if p := h.find(d.Scope, vault.KindProfile, name); p != nil {
 			e.use(h, p, defaults)
+			e.profile = name // one that is gone is not active
 		}
-		e.profile = name
 	}
 	if id, set := d.Body[activeAgentProfile].(string); set {
 		e.agentProfile = id
 	}
 	patch := object(d.Body, agentSettings)
-	before := addressOf(object(e.agent, "llm"))
+	before, model := addressOf(object(e.agent, "llm")), trimmed(object(e.agent, "llm"), "model")
 	e.servers(d.Scope, object(patch, "mcp_config"))
 	e.agent = vault.Merge(e.agent, patch)
-	if addressOf(object(e.agent, "llm")) != before {
+	if addressOf(object(e.agent, "llm")) != before || escorted(object(patch, "llm"), d, "/"+agentSettings+"/llm") {
 		e.drop("/llm", d.Scope)
+	}
+	if trimmed(object(e.agent, "llm"), "model") != model { // the operator pays for one model only
+		maps.DeleteFunc(e.keys, func(_ string, k key) bool { return k.operators() })
 	}
 	for name := range patch { // what a key is for may be said beside it
 		if name != "llm" && name != "mcp_config" {
@@ -124,10 +117,10 @@ func (e *effective) layer(h holdings, d *vault.Document, defaults map[string]any
 		}
 	}
 	e.cover(d, patch)
-	e.conversation = vault.Merge(e.conversation, object(d.Body, conversationSettings))
-	e.misc = vault.Merge(e.misc, object(d.Body, miscSettings))
+	maps.Copy(e.conversation, object(d.Body, conversationSettings)) // values all
+	e.misc = freeOver(e.misc, object(d.Body, miscSettings))
 	for _, field := range d.Fields() {
-		if pointer, isAgents := strings.CutPrefix(field, "/"+agentSettings); isAgents {
+		if pointer, isAgents := strings.CutPrefix(field, "/"+agentSettings); isAgents && e.leads(d, pointer) {
 			e.keys[pointer] = key{doc: d, field: field}
 		}
 	}
@@ -175,7 +168,7 @@ func profileKeys(h holdings, p *vault.Document, llm map[string]any) map[string]k
 	if c := h.find(p.Scope, vault.KindConnection, id); c != nil {
 		llm["base_url"] = c.Body["base_url"]
 		delete(keys, "/api_key")
-		if c.Has(connectionKey) && (c.Scope == p.Scope || addressOf(llm) == addressOfConnection(c)) {
+		if c.Has(connectionKey) && (c.Scope == p.Scope || addressOf(llm) == addressOfConnection(c) && !escorted(p.Body, p, "")) {
 			keys["/api_key"] = key{doc: c, field: connectionKey}
 		}
 	}

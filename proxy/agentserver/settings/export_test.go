@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -28,8 +29,7 @@ func See(ctx context.Context, s *Surface, p *access.Principal, team uuid.UUID, e
 	if err != nil {
 		return Seen{}, err
 	}
-	_, has := e.keys["/llm/api_key"]
-	return Seen{Agent: e.agent, Conversation: e.conversation, HasKey: has, Profile: e.profile}, s.show(ctx, w, m, e.agent, e.keys)
+	return Seen{Agent: e.agent, Conversation: e.conversation, HasKey: e.hasKey(), Profile: e.profile}, s.show(ctx, w, m, e.agent, e.keys)
 }
 
 // Change patches the caller's own settings, or the team's.
@@ -47,8 +47,16 @@ func Change(ctx context.Context, s *Surface, p *access.Principal, team uuid.UUID
 
 // Redeem says what a token is worth to a caller.
 func Redeem(ctx context.Context, s *Surface, p *access.Principal, team uuid.UUID, token string) (string, error) {
-	_, value, err := s.redeem(ctx, of(p, team), token)
-	return value, err
+	w := of(p, team)
+	h, err := s.holdings(ctx, w, vault.KindSettings, vault.KindProfile, vault.KindConnection)
+	if err != nil {
+		return "", err
+	}
+	r := s.redeemed(h, token)
+	if r.key.doc == nil {
+		return "", errors.New("it stands for nothing")
+	}
+	return r.value, r.lost
 }
 
 // Keep stores a document as a handler would.
@@ -60,5 +68,11 @@ func Keep(ctx context.Context, s *Surface, scope vault.Scope, kind vault.Kind, n
 		}
 		return nil
 	})
+	return err
+}
+
+// FillAny fills a model for any use, not only for a conversation's.
+func FillAny(ctx context.Context, s *Surface, p *access.Principal, team uuid.UUID, llm map[string]any) error {
+	_, err := s.fill(ctx, of(p, team), []any{"body"}, llm)
 	return err
 }

@@ -8,39 +8,37 @@ import (
 
 // Get answers with the settings that count for the caller; in the team's scope with those of the team.
 func (s *Surface) Get(x *proxy.Exchange) error {
-	w := whoAsks(x)
-	m, err := modeOf(x.Request.Header, w)
+	q, err := s.begin(x, opening{})
 	if err != nil {
 		return err
 	}
-	scope, err := scopeOf(x, w)
+	m, err := modeOf(x.Request.Header, q.who)
 	if err != nil {
 		return err
 	}
-	return s.answer(x, w.in(scope), m, http.StatusOK)
+	return s.answer(q, m, http.StatusOK)
 }
 
 // answer writes the settings in the upstream's shape. The team's own also say whether the operator's model may serve it.
-func (s *Surface) answer(x *proxy.Exchange, w who, m mode, status int) error {
-	ctx := x.Request.Context()
-	e, err := s.effective(ctx, w)
+func (s *Surface) answer(q request, m mode, status int) error {
+	e, err := s.effective(q.context(), q.who)
 	if err != nil {
 		return err
 	}
-	_, hasKey := e.keys["/llm/api_key"]
-	if err := s.show(ctx, w, m, e.agent, e.keys); err != nil {
+	if err := s.show(q.context(), q.who, m, e.agent, e.keys); err != nil {
 		return err
 	}
+	tidy(e.agent)
 	shown := map[string]any{
 		"agent_settings":          e.agent,
 		"conversation_settings":   e.conversation,
-		"llm_api_key_is_set":      hasKey,
+		"llm_api_key_is_set":      e.hasKey(),
 		"active_profile":          e.profile,
 		"active_agent_profile_id": e.agentProfile,
 		"misc_settings":           e.misc,
 	}
-	if ofTeam(x) {
+	if ofTeam(q.Exchange) {
 		shown[operatorModel] = e.operatorServes
 	}
-	return x.JSON(status, shown)
+	return q.JSON(status, shown)
 }

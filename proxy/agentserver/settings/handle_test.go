@@ -27,7 +27,14 @@ type site struct {
 
 func newSite(t *testing.T, operator settings.Operator) *site {
 	t.Helper()
-	s := &site{world: newWorld(t, operator)}
+	return newWorld(t, operator).site()
+}
+
+// site puts the world behind an engine.
+func (w *world) site() *site {
+	t := w.t
+	t.Helper()
+	s := &site{world: w}
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("the upstream was asked for %s %s", r.Method, r.URL)
 		w.WriteHeader(http.StatusTeapot)

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -23,11 +22,15 @@ const (
 
 // judgeAgent refuses agent settings, all layers together, that the upstream would refuse.
 func (s *Surface) judgeAgent(ctx context.Context, e *effective) error {
-	if e.agent["agent_kind"] != "openhands" {
+	switch e.agent["agent_kind"] {
+	case "openhands":
+	case "acp":
 		return problem.Fields(fault("value_error", []any{"body", "agent_settings_diff", "agent_kind"}, "Only agents of kind openhands are available here."))
+	default:
+		return errInvalid
 	}
 	faults, err := s.Book.Judge(ctx, schema.Agent, e.agent)
-	if err == nil && (len(faults) > 0 || e.misfits()) {
+	if err == nil && (len(faults) > 0 || e.misfits() || !e.whole() || object(e.agent, "llm")["model"] == "") {
 		err = errInvalid
 	}
 	return err
@@ -35,7 +38,7 @@ func (s *Surface) judgeAgent(ctx context.Context, e *effective) error {
 
 func (s *Surface) judgeConversation(ctx context.Context, e *effective) error {
 	faults, err := s.Book.Judge(ctx, schema.Conversation, e.conversation)
-	if err == nil && len(faults) > 0 {
+	if err == nil && (len(faults) > 0 || !atLeastOne(e.conversation["max_iterations"])) {
 		err = errInvalid
 	}
 	return err
@@ -193,29 +196,4 @@ func placed(err error, loc []any) error {
 		return err
 	}
 	return problem.Fields(fault("value_error", loc, "%s", text)).Because(p.Cause)
-}
-
-// known leaves out of a patch of agent settings what the upstream ignores: a key in a member that nobody knows would lie in clear.
-func (s *Surface) known(ctx context.Context, patch map[string]any) (map[string]any, error) {
-	defaults, err := s.Book.AgentDefaults(ctx)
-	if err != nil {
-		return nil, err
-	}
-	patch = maps.Clone(patch)
-	maps.DeleteFunc(patch, func(name string, _ any) bool { _, has := defaults[name]; return !has })
-	if llm, isObject := patch["llm"].(map[string]any); isObject {
-		if patch["llm"], err = s.Book.Known(ctx, "LLM", llm); err != nil {
-			return nil, err
-		}
-	}
-	if servers, isObject := patch["mcp_config"].(map[string]any); isObject {
-		clean := map[string]any{}
-		for name, server := range servers {
-			if clean[name], err = s.Book.Known(ctx, "MCPServer", server); err != nil {
-				return nil, err
-			}
-		}
-		patch["mcp_config"] = clean
-	}
-	return patch, nil
 }

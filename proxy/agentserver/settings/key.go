@@ -99,11 +99,8 @@ func unpacked(value string) any {
 	if !isList {
 		return value
 	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	var list []any
-	if decoder.Decode(&list) != nil {
-		return value
+	if list, err := decoded[[]any](text); err == nil {
+		return list
 	}
-	return list
+	return value
 }

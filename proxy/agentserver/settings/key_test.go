@@ -28,21 +28,21 @@ func TestAKeyThatDoesNotOpenIsMissedAloneAndNamed(t *testing.T) {
 	w.must(w.teamPatch(w.ada, set(`{"model":"openai/m","base_url":"https://10.1.0.1","api_key":"planted"}`)))
 	w.must(settings.Keep(t.Context(), w.Surface, vault.Scope{Team: w.team}, vault.KindProfile, "p", object(t, `{"model":"m"}`), map[string]string{"/api_key": "planted"}))
 	lost := w.withoutKey()
-	w.must(settings.Change(t.Context(), lost, w.dev, w.team, false, object(t, set(`{"extra_headers":{"A":"mine"}}`))))
+	w.must(settings.Change(t.Context(), lost, w.dev, w.team, false, object(t, servers(`{"a":{"url":"https://10.1.0.1","headers":{"A":"mine"}}}`))))
 	for _, expose := range []string{"", "encrypted", "plaintext"} {
 		seen, err := settings.See(t.Context(), lost, w.dev, w.team, expose)
 		w.must(err)
 		if key := w.shown(seen, "llm", "api_key"); !seen.HasKey || expose != "" && key != nil {
 			t.Errorf("%q: %v, and a key is there: %v", expose, key, seen.HasKey)
 		}
-		if header := w.shown(seen, "llm", "extra_headers", "A"); header == nil {
+		if header := w.shown(seen, "mcp_config", "a", "headers", "A"); header == nil {
 			t.Errorf("%q: the other secret is missing, too", expose)
 		}
 	}
 	if _, err := lost.Profile(t.Context(), w.dev, w.team, "p"); status(err) != http.StatusServiceUnavailable {
 		t.Errorf("the profile: %v", err)
 	}
-	_, _, err := lost.Model(t.Context(), w.dev, w.team)
+	_, err := lost.Models(t.Context(), w.dev, w.team)
 	text, _ := problem.Of(err).Detail.(string)
 	if status(err) != http.StatusServiceUnavailable || !strings.Contains(text, "/agent_settings/llm/api_key") || !strings.Contains(text, "key ") {
 		t.Errorf("the model: %v", err)
@@ -73,7 +73,7 @@ func TestATokenIsWorthNothingInAnotherPlace(t *testing.T) {
 		"as a model":                       {"model": key},
 		"in a list":                        {"litellm_extra_body": map[string]any{"stop": []any{key}}},
 	} {
-		if err := w.Fill(t.Context(), w.dev, w.team, []any{"body"}, llm(more)); status(err) != http.StatusUnprocessableEntity {
+		if _, err := w.Fill(t.Context(), w.dev, w.team, []any{"body"}, llm(more)); status(err) != http.StatusUnprocessableEntity {
 			t.Errorf("%s fills a model: %v", name, err)
 		}
 		err := settings.Change(t.Context(), w.Surface, w.dev, w.team, false, map[string]any{"agent_settings_diff": map[string]any{"llm": llm(more)}})
@@ -84,13 +84,13 @@ func TestATokenIsWorthNothingInAnotherPlace(t *testing.T) {
 	for name, more := range map[string]map[string]any{
 		"to another address": {"api_key": key, "base_url": "https://10.1.0.2"}, "with another region": {"api_key": key, "aws_region_name": "x"},
 	} {
-		if err := w.Fill(t.Context(), w.dev, w.team, []any{"body"}, llm(more)); status(err) != http.StatusUnprocessableEntity {
+		if _, err := w.Fill(t.Context(), w.dev, w.team, []any{"body"}, llm(more)); status(err) != http.StatusUnprocessableEntity {
 			t.Errorf("the team's key goes %s: %v", name, err)
 		}
 	}
-	filled := llm(map[string]any{"extra_headers": map[string]any{"A": header}})
-	w.must(w.Fill(t.Context(), w.dev, w.team, []any{"body"}, filled))
-	if got := filled["extra_headers"].(map[string]any)["A"]; got != "header" {
+	kept := llm(map[string]any{"extra_headers": map[string]any{"A": header}})
+	w.must(settings.FillAny(t.Context(), w.Surface, w.dev, w.team, kept))
+	if got := kept["extra_headers"].(map[string]any)["A"]; got != "header" {
 		t.Errorf("in its own place it is worth %v", got)
 	}
 	stolen := map[string]any{"mcp_config": map[string]any{"b": map[string]any{"url": "https://10.1.0.2", "headers": map[string]any{"X": teams}}}}
@@ -125,7 +125,7 @@ func TestAModelWithoutAKeyGetsTheOneThatCountsForIt(t *testing.T) {
 			w := newWorld(t, operator())
 			w.must(w.teamPatch(w.ada, team))
 			llm := object(t, c.llm)
-			err := w.Fill(t.Context(), w.dev, w.team, []any{"body"}, llm)
+			err := settings.FillAny(t.Context(), w.Surface, w.dev, w.team, llm)
 			switch {
 			case c.key == nil:
 				if status(err) != http.StatusUnprocessableEntity {

@@ -3,7 +3,6 @@ package settings
 import (
 	"context"
 	"maps"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -12,7 +11,8 @@ import (
 )
 
 // Models lists, with their keys in clear, the models that a caller may use without giving a key: the one that counts first, then
-// the profiles, then the operator's. A key goes with its own model and address only.
+// the profiles, then the operator's. A key goes with its own model and address only. A profile whose key does not open is left
+// out; the model that counts is not.
 func (s *Surface) Models(ctx context.Context, p *access.Principal, team uuid.UUID) ([]Operator, error) {
 	h, err := s.holdings(ctx, of(p, team), vault.KindSettings, vault.KindProfile, vault.KindConnection)
 	if err != nil {
@@ -22,26 +22,28 @@ func (s *Surface) Models(ctx context.Context, p *access.Principal, team uuid.UUI
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.lent(nil, object(e.agent, "llm"), e.keys["/llm/api_key"], hasKey(e))
+	found, err := s.lent(nil, object(e.agent, "llm"), e.modelKeys())
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range h.counting(vault.KindProfile) {
 		llm := maps.Clone(d.Body)
-		k, has := profileKeys(h, d, llm)["/api_key"]
-		if found, err = s.lent(found, llm, k, has); err != nil {
-			return nil, err
+		with, err := s.lent(found, llm, profileKeys(h, d, llm))
+		if err != nil {
+			s.missed(ctx, d, err)
+			continue
 		}
+		found = with
 	}
 	if s.operatorServes(h) {
-		return s.lent(found, map[string]any{"model": s.Operator.Model, "base_url": s.Operator.BaseURL}, key{}, true)
+		return s.lent(found, map[string]any{"model": s.Operator.Model, "base_url": s.Operator.BaseURL}, map[string]key{"/api_key": {}})
 	}
 	return found, nil
 }
 
-func hasKey(e *effective) bool { _, has := e.keys["/llm/api_key"]; return has }
-
-func (s *Surface) lent(found []Operator, llm map[string]any, k key, has bool) ([]Operator, error) {
+// lent adds a model that has a key. The only error is that of a key which does not open.
+func (s *Surface) lent(found []Operator, llm map[string]any, keys map[string]key) ([]Operator, error) {
+	k, has := keys["/api_key"]
 	if !has || trimmed(llm, "model") == "" {
 		return found, nil
 	}
@@ -50,20 +52,4 @@ func (s *Surface) lent(found []Operator, llm map[string]any, k key, has bool) ([
 		return nil, err
 	}
 	return append(found, Operator{Model: trimmed(llm, "model"), BaseURL: trimmed(llm, "base_url"), APIKey: value}), nil
-}
-
-// FillServers settles the MCP servers that a client sent, in place: tokens become what they stand for, one's own anywhere and
-// the team's with the server as the team wrote it; addresses must be ones that may be called, and commands allowed.
-func (s *Surface) FillServers(ctx context.Context, p *access.Principal, team uuid.UUID, loc []any, servers map[string]any) error {
-	w := of(p, team)
-	for _, name := range slices.Sorted(maps.Keys(servers)) {
-		server, isObject := servers[name].(map[string]any)
-		if !isObject {
-			continue
-		}
-		if err := s.fillServer(ctx, w, at(loc, name), name, server); err != nil {
-			return err
-		}
-	}
-	return s.judgeServers(ctx, loc, servers)
 }

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -75,12 +76,7 @@ func (r *resolution) choose(e *effective) {
 func (s *Surface) model(ctx context.Context, h holdings, e *effective, r *resolution) error {
 	name, _ := r.profile["llm_profile_ref"].(string)
 	if p := h.find(h.who.own(), vault.KindProfile, name); p == nil && name == seedName && s.active(h) == nil && e.configured() {
-		r.llm, r.llmKeys = object(e.agent, "llm"), map[string]key{}
-		for pointer, k := range e.keys {
-			if place, isModels := strings.CutPrefix(pointer, "/llm"); isModels {
-				r.llmKeys[place] = k
-			}
-		}
+		r.llm, r.llmKeys = object(e.agent, "llm"), e.modelKeys()
 	} else if err := s.profileOf(ctx, h, r, name); err != nil {
 		return err
 	}
@@ -92,8 +88,7 @@ func (s *Surface) model(ctx context.Context, h holdings, e *effective, r *resolu
 
 // configured says whether somebody gave the model that counts a key or an address: defaults alone are none to start with.
 func (e *effective) configured() bool {
-	_, hasKey := e.keys["/llm/api_key"]
-	return hasKey || trimmed(object(e.agent, "llm"), "base_url") != ""
+	return e.hasKey() || trimmed(object(e.agent, "llm"), "base_url") != ""
 }
 
 func (s *Surface) profileOf(ctx context.Context, h holdings, r *resolution, name string) (err error) {
@@ -117,7 +112,7 @@ func (s *Surface) profileOf(ctx context.Context, h holdings, r *resolution, name
 func (r *resolution) settings() map[string]any {
 	p := r.profile
 	return map[string]any{
-		"schema_version": 6,
+		"schema_version": json.Number("6"), // as it comes from a client
 		"agent_kind":     "openhands",
 		"agent":          p["agent"],
 		"llm":            r.llm,
@@ -140,28 +135,19 @@ func (r *resolution) settings() map[string]any {
 
 // MaterializeAgentProfile says what would become of a profile. What is missing is part of the answer.
 func (s *Surface) MaterializeAgentProfile(x *proxy.Exchange) error {
-	name, err := named(x)
+	q, found, profile, err := s.sought(x)
 	if err != nil {
 		return err
 	}
-	found, err := s.viewed(x)
+	r, err := s.resolve(q.context(), found.holdings, profile)
 	if err != nil {
 		return err
 	}
-	profile := found.named(name)
-	if profile == nil {
-		return noAgentProfile(name)
-	}
-	ctx := x.Request.Context()
-	r, err := s.resolve(ctx, found.holdings, profile)
+	report, err := s.report(q.context(), q.who, r)
 	if err != nil {
 		return err
 	}
-	report, err := s.report(ctx, found.who, r)
-	if err != nil {
-		return err
-	}
-	return x.JSON(http.StatusOK, report)
+	return q.JSON(http.StatusOK, report)
 }
 
 // report is the upstream's form of it. Which skills there are is not looked up.
@@ -170,9 +156,13 @@ func (s *Surface) report(ctx context.Context, w who, r *resolution) (map[string]
 	var resolved any
 	if len(r.faults) == 0 {
 		settings := r.settings()
+		if err := s.complete(ctx, settings); err != nil {
+			return nil, err
+		}
 		if err := s.show(ctx, w, redacted, settings, r.keys); err != nil {
 			return nil, err
 		}
+		tidy(settings)
 		resolved = settings
 	}
 	return map[string]any{
@@ -184,6 +174,18 @@ func (s *Surface) report(ctx context.Context, w who, r *resolution) (map[string]
 		"acp_api_key_secret_name": nil, "acp_base_url_secret_name": nil, "acp_file_secret_names": []any{},
 		"resolved_settings": resolved,
 	}, nil
+}
+
+// complete gives agent settings the members of which a profile says nothing.
+func (s *Surface) complete(ctx context.Context, settings map[string]any) error {
+	defaults, err := s.Book.AgentDefaults(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"agent_context", "verification"} {
+		settings[name] = over(object(defaults, name), object(settings, name))
+	}
+	return nil
 }
 
 func listOf(texts []string) []any {

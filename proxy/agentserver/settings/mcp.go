@@ -12,7 +12,7 @@ import (
 
 // CreateServer adds one MCP server under a name that is free.
 func (s *Surface) CreateServer(x *proxy.Exchange) error {
-	return s.changeServer(x, "MCPServer", http.StatusCreated, func(name string, present bool) error {
+	return s.changeServer(x, opening{name: serverNamed, body: "MCPServer", changes: true}, http.StatusCreated, func(name string, present, _ bool) error {
 		if present {
 			return problem.Newf(http.StatusConflict, "MCP server '%s' already exists", clipped(name))
 		}
@@ -22,31 +22,22 @@ func (s *Surface) CreateServer(x *proxy.Exchange) error {
 
 // PatchServer changes some members of one that is there.
 func (s *Surface) PatchServer(x *proxy.Exchange) error {
-	return s.changeServer(x, "MCPServerPatch", http.StatusOK, serverPresent)
+	return s.changeServer(x, opening{name: serverNamed, body: "MCPServerPatch", changes: true}, http.StatusOK, func(name string, present, _ bool) error {
+		return serverPresent(name, present)
+	})
 }
 
 // DeleteServer removes one.
 func (s *Surface) DeleteServer(x *proxy.Exchange) error {
-	ctx, w, name := x.Request.Context(), whoAsks(x), x.Param("settings_key")
-	scope, err := writable(x, w)
-	if err != nil {
-		return err
-	}
-	kept, found, err := s.Vault.Get(ctx, scope, vault.KindSettings, "")
-	if err != nil {
-		return err
-	}
-	own := false
-	if found {
-		_, own = object(object(kept.Body, agentSettings), "mcp_config")[name]
-	}
-	return s.patchServer(x, http.StatusOK, nil, func(name string, present bool) error {
+	return s.changeServer(x, opening{name: serverNamed, changes: true}, http.StatusOK, func(name string, present, own bool) error {
 		if present && !own {
-			return problem.Newf(http.StatusForbidden, "'%s' belongs to the team: an Admin can change it.", clipped(name))
+			return teams(name)
 		}
 		return serverPresent(name, present)
 	})
 }
+
+func serverNamed(x *proxy.Exchange) (string, error) { return x.Param("settings_key"), nil }
 
 func serverPresent(name string, present bool) error {
 	if !present {
@@ -55,51 +46,49 @@ func serverPresent(name string, present bool) error {
 	return nil
 }
 
-func (s *Surface) changeServer(x *proxy.Exchange, model string, status int, allowed func(name string, present bool) error) error {
-	body, err := x.ReadJSON()
+// changeServer is a patch of the settings that means one server. allowed is asked whether there is one of that name, and whether
+// it is the scope's own.
+func (s *Surface) changeServer(x *proxy.Exchange, o opening, status int, allowed func(name string, present, own bool) error) error {
+	q, err := s.begin(x, o)
 	if err != nil {
 		return err
 	}
-	clean, faults, err := s.Book.Validate(x.Request.Context(), model, body, "body")
+	var server any // nil removes it
+	if o.body != "" {
+		server = q.body
+	}
+	if why := misfit(q.body, object(q.body, "headers")); o.body == "MCPServer" && why != "" {
+		return problem.Fields(fault("value_error", []any{"body"}, "Value error, %s", why))
+	}
+	c, err := s.prepared(q.context(), q.who, q.scope, map[string]any{
+		"agent_settings_diff": map[string]any{"mcp_config": map[string]any{q.name: server}},
+	})
 	if err != nil {
 		return err
 	}
-	if server, isObject := clean.(map[string]any); isObject && len(faults) == 0 && model == "MCPServer" {
-		if why := misfit(server, object(server, "headers")); why != "" {
-			faults = append(faults, fault("value_error", []any{"body"}, "Value error, %s", why))
-		}
+	c.allowed = func(h holdings, e *effective) error {
+		_, present := object(e.agent, "mcp_config")[q.name]
+		_, own := serversOf(h.mine(q.scope, vault.KindSettings, ""))[q.name]
+		return allowed(q.name, present, own)
 	}
-	if len(faults) > 0 {
-		return problem.Fields(faults...)
+	if err := s.change(q, func(tx *vault.Changes) error { return c.keep(q.context(), tx) }); err != nil {
+		return err
 	}
-	return s.patchServer(x, status, clean, allowed)
+	return s.answer(q, redacted, status)
 }
 
-// patchServer is a patch of the settings that means one server.
-func (s *Surface) patchServer(x *proxy.Exchange, status int, change any, allowed func(name string, present bool) error) error {
-	ctx, w, name := x.Request.Context(), whoAsks(x), x.Param("settings_key")
-	scope, err := writable(x, w)
-	if err != nil {
-		return err
+// serversOf are those that a document holds.
+func serversOf(d *vault.Document) map[string]any {
+	if d == nil {
+		return nil
 	}
-	w = w.in(scope)
-	e, err := s.effective(ctx, w)
-	if err != nil {
-		return err
-	}
-	_, present := object(e.agent, "mcp_config")[name]
-	if err := allowed(name, present); err != nil {
-		return err
-	}
-	body := map[string]any{"agent_settings_diff": map[string]any{"mcp_config": map[string]any{name: change}}}
-	if err := s.patch(ctx, w, scope, body); err != nil {
-		return err
-	}
-	return s.answer(x, w, redacted, status)
+	return object(object(d.Body, agentSettings), "mcp_config")
 }
 
 // judgeServers lets MCP servers be called at public addresses and those the operator allows, and be commands where they may.
 func (s *Surface) judgeServers(ctx context.Context, loc []any, servers map[string]any) error {
+	ctx, cancel := context.WithTimeout(ctx, resolving)
+	defer cancel()
 	checked := map[string]bool{"": true}
 	for name := range servers {
 		server := object(servers, name)

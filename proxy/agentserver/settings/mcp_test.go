@@ -21,7 +21,7 @@ func TestAnMCPServerIsMadeChangedAndDeleted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, settings.Operator{})
 	made := s.ask("dev", "POST", mcp+"a", `{"url":"https://10.1.0.1/mcp","headers":{"X-Key":"planted","X-Other":"planted-too"},"env":null}`).is(http.StatusCreated)
-	if got, want := made.servers(), `{"a":{"headers":{"X-Key":"**********","X-Other":"**********"},"url":"https://10.1.0.1/mcp"}}`; got != want {
+	if got, want := made.servers(), `{"a":{"enabled":true,"headers":{"X-Key":"**********","X-Other":"**********"},"url":"https://10.1.0.1/mcp"}}`; got != want {
 		t.Errorf("made %s, want %s", got, want)
 	}
 	s.ask("dev", "POST", mcp+"a", `{"url":"https://10.1.0.1"}`).says(http.StatusConflict, "MCP server 'a' already exists")
@@ -52,7 +52,7 @@ func TestATeamsMCPServerIsTheAdminsToDelete(t *testing.T) {
 	s.ask("dev", "POST", mcp+"a", `{"url":"https://10.1.0.2"}`).is(http.StatusConflict)
 	s.ask("dev", "DELETE", mcp+"a", nil).says(http.StatusForbidden, "'a' belongs to the team: an Admin can change it.")
 	s.ask("dev", "PATCH", mcp+"a", `{"enabled":false}`).is(http.StatusOK)
-	if got := s.ask("dev", "DELETE", mcp+"a", nil).is(http.StatusOK).servers(); got != `{"a":{"headers":{"X-Key":"**********"},"url":"https://10.1.0.1"}}` {
+	if got := s.ask("dev", "DELETE", mcp+"a", nil).is(http.StatusOK).servers(); got != `{"a":{"enabled":true,"headers":{"X-Key":"**********"},"url":"https://10.1.0.1"}}` {
 		t.Errorf("the team's does not show again: %s", got)
 	}
 	if got := s.ask("dev", "PATCH", mcp+"a", `{"url":"https://10.1.0.2"}`).is(http.StatusOK).servers(); strings.Contains(got, "X-Key") {

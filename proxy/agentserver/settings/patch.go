@@ -7,7 +7,6 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
-	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
 
 // errInvalid is what the upstream says of settings that do not fit, whatever is wrong with them.
@@ -22,15 +21,14 @@ func (s *Surface) Patch(x *proxy.Exchange) error {
 	if err := judgePatch(body); err != nil {
 		return err
 	}
-	w := whoAsks(x)
-	scope, err := s.patchable(x, w, body)
+	q, err := s.begin(x, opening{changes: !s.preferring(x, body)})
 	if err != nil {
 		return err
 	}
-	if err := s.patch(x.Request.Context(), w, scope, body); err != nil {
+	if err := s.patch(q.context(), q.who, q.scope, body); err != nil {
 		return err
 	}
-	return s.answer(x, w.in(scope), redacted, http.StatusOK)
+	return s.answer(q, redacted, http.StatusOK)
 }
 
 // parts are the members of a patch, by the part of the document that each changes.
@@ -90,12 +88,9 @@ func judgePatch(body map[string]any) error {
 	return nil
 }
 
-// patchable is the scope of a patch. Preferences are everybody's own to change.
-func (s *Surface) patchable(x *proxy.Exchange, w who, body map[string]any) (vault.Scope, error) {
-	if onlyPreferences(body) && x.Request.Header.Get(ScopeHeader) == "" && w.Role.Has(access.SettingsPreferences) {
-		return w.own(), nil
-	}
-	return writable(x, w)
+// preferring says whether a patch is of preferences, which are everybody's own to change.
+func (s *Surface) preferring(x *proxy.Exchange, body map[string]any) bool {
+	return onlyPreferences(body) && x.Request.Header.Get(ScopeHeader) == "" && whoAsks(x).Role.Has(access.SettingsPreferences)
 }
 
 func onlyPreferences(body map[string]any) bool {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -22,27 +24,20 @@ const pretestTimeout = 20 * time.Second
 // ValidateProfile asks a model for one word before it is saved. We ask it ourselves: the upstream would use its own identity, and
 // would call any address.
 func (s *Surface) ValidateProfile(x *proxy.Exchange) error {
-	if _, err := named(x); err != nil {
-		return err
-	}
-	body, err := s.body(x, "ValidateProfileRequest")
+	q, err := s.begin(x, opening{name: named, body: "ValidateProfileRequest", changes: true})
 	if err != nil {
 		return err
 	}
-	w, ctx := whoAsks(x), x.Request.Context()
-	scope, err := writable(x, w)
+	llm := object(q.body, "llm")
+	if err := s.savable(q.context(), llm); err != nil {
+		return err
+	}
+	given := plainKey(llm)
+	operators, err := s.fill(q.context(), q.who, []any{"body", "llm"}, llm)
 	if err != nil {
 		return err
 	}
-	llm := object(body, "llm")
-	w = w.in(scope)
-	if err := s.savable(ctx, w, llm); err != nil {
-		return err
-	}
-	if err := s.fill(ctx, w, []any{"body", "llm"}, llm); err != nil {
-		return err
-	}
-	return x.JSON(http.StatusOK, s.pretest(ctx, llm))
+	return q.JSON(http.StatusOK, s.pretest(q.context(), llm, operators, given))
 }
 
 // verdict is the upstream's answer to a test.
@@ -53,10 +48,12 @@ func verdict(kind, message string) map[string]any {
 	return map[string]any{"valid": false, "error": map[string]any{"type": kind, "message": message}}
 }
 
-// pretest calls a model. One that we do not know how to call is let pass: its first conversation will tell.
-func (s *Surface) pretest(ctx context.Context, llm map[string]any) map[string]any {
+// pretest calls a model. One that we do not know how to call is let pass: its first conversation will tell. So is the operator's:
+// its address may be one that nobody here may call, and its health is not the caller's to fix. given says that the caller has just
+// given the key itself.
+func (s *Surface) pretest(ctx context.Context, llm map[string]any, operators, given bool) map[string]any {
 	request, known := question(ctx, llm)
-	if !known {
+	if operators || !known {
 		return verdict("", "")
 	}
 	if err := s.Egress.Check(ctx, request.URL.String()); err != nil {
@@ -68,8 +65,7 @@ func (s *Surface) pretest(ctx context.Context, llm map[string]any) map[string]an
 		return unanswered(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	said, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10))
-	return judged(res.StatusCode, said, trimmed(llm, "api_key"))
+	return judged(res.StatusCode, told(res, trimmed(llm, "api_key"), given))
 }
 
 // unanswered is about a model that could not be reached. Slowness is no fault of the settings.
@@ -85,20 +81,33 @@ func unanswered(err error) map[string]any {
 }
 
 // judged reads the provider's answer as the upstream does: limits are no fault of the settings.
-func judged(status int, said []byte, key string) map[string]any {
-	text := strings.TrimSpace(string(bytes.ToValidUTF8(said, nil)))
-	if key != "" {
-		text = strings.ReplaceAll(text, key, mask)
-	}
+func judged(status int, said string) map[string]any {
 	switch {
 	case status < 300, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
 		return verdict("", "")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return verdict("LLMAuthenticationError", text)
+		return verdict("LLMAuthenticationError", said)
 	case status >= 500:
-		return verdict("LLMServiceUnavailableError", text)
+		return verdict("LLMServiceUnavailableError", said)
 	}
-	return verdict("LLMBadRequestError", text)
+	return verdict("LLMBadRequestError", said)
+}
+
+// told is what a provider says is wrong. Nothing else of an answer is shown, and nothing at all where the key is not one that the
+// caller has just given: an address within the operator's networks may say what is not for the caller, and errors quote keys.
+func told(res *http.Response, key string, given bool) string {
+	var body struct {
+		Error struct{ Message string }
+	}
+	raw, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if !given || json.Unmarshal(raw, &body) != nil || body.Error.Message == "" {
+		return fmt.Sprintf("The provider answered with status %d.", res.StatusCode)
+	}
+	text := strings.ReplaceAll(strings.ToValidUTF8(body.Error.Message, ""), key, mask)
+	if runes := []rune(text); len(runes) > 500 {
+		text = string(runes[:500]) + "…"
+	}
+	return text
 }
 
 // question is the request that asks a model for one word, as its provider wants it.
@@ -111,7 +120,7 @@ func question(ctx context.Context, llm map[string]any) (*http.Request, bool) {
 	if base == "" {
 		base = addressOfProvider(provider)
 	}
-	if base == "" {
+	if base == "" || !speaks(provider, model) {
 		return nil, false
 	}
 	path, header := "/chat/completions", http.Header{"Authorization": {"Bearer " + trimmed(llm, "api_key")}}
@@ -133,6 +142,19 @@ func question(ctx context.Context, llm map[string]any) (*http.Request, bool) {
 	return r, true
 }
 
+// speaks says whether a provider is asked in one of the two ways that question knows. Of bare names only OpenAI's are sure.
+func speaks(provider, model string) bool {
+	switch provider {
+	case "litellm_proxy", "hosted_vllm", "custom_openai", "openai_like", "lm_studio":
+		return true
+	case "":
+		return openAIs.MatchString(model)
+	}
+	return addressOfProvider(provider) != ""
+}
+
+var openAIs = regexp.MustCompile(`^(gpt-|chatgpt-|o[1-9])`)
+
 // addressOfProvider is where the providers that speak OpenAI's or Anthropic's protocol listen.
 func addressOfProvider(name string) string {
 	return map[string]string{
@@ -148,4 +170,10 @@ func addressOfProvider(name string) string {
 		"xai":          "https://api.x.ai/v1",
 		"perplexity":   "https://api.perplexity.ai",
 	}[name]
+}
+
+// plainKey says whether a model comes with a key in clear.
+func plainKey(llm map[string]any) bool {
+	key := trimmed(llm, "api_key")
+	return key != "" && key != mask && key != OperatorMarker && !isToken(key)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -29,7 +28,7 @@ func (s *Surface) profile(ctx context.Context, h holdings, name string) (map[str
 		e.operator(s.Operator)
 		return llm, map[string]key{"/api_key": {}}, nil
 	}
-	return nil, nil, noProfile(name)
+	return nil, nil, modelProfiles().missing(name)
 }
 
 // summary is a line of the list of profiles.
@@ -48,7 +47,7 @@ func summary(h holdings, p *vault.Document) map[string]any {
 func (h holdings) usable(scope vault.Scope, name string) error {
 	p := h.find(scope, vault.KindProfile, name)
 	if p == nil {
-		return noProfile(clipped(name))
+		return modelProfiles().missing(name)
 	}
 	if id := h.brokenLink(p); id != "" {
 		return problem.Newf(http.StatusUnprocessableEntity, "Profile '%s' references provider connection '%s', which does not exist. "+
@@ -66,7 +65,7 @@ func (h holdings) brokenLink(p *vault.Document) string {
 }
 
 // savable refuses models that could not be used later. That a connection is missing shows in the list.
-func (s *Surface) savable(ctx context.Context, _ who, llm map[string]any) error {
+func (s *Surface) savable(ctx context.Context, llm map[string]any) error {
 	loc := []any{"body", "llm"}
 	if trimmed(llm, "model") == "" {
 		return problem.Fields(fault("value_error", loc, "Value error, model must be specified in LLM"))
@@ -74,103 +73,46 @@ func (s *Surface) savable(ctx context.Context, _ who, llm map[string]any) error 
 	return s.judgeModel(ctx, loc, llm)
 }
 
-// save keeps a model. What it holds replaces what was there, but a mask, and a token of this very key, keep the key. A profile has
-// no layer below it: a key of somebody else's can come from nowhere, and is refused.
-func (s *Surface) save(ctx context.Context, w who, scope vault.Scope, name string, llm map[string]any, secrets bool) (*vault.Document, error) {
-	w = w.in(scope)
-	found, err := s.redeemAll(ctx, w, llm)
+// kept is the change that keeps a model. What it holds replaces what was there, but a mask, and a token of this very key, keep the
+// key. A profile has no layer below it: a key of somebody else's can come from nowhere, and is refused.
+func (s *Surface) kept(q request, llm map[string]any, secrets bool) (func(*vault.Draft) error, error) {
+	found, err := s.redeemAll(q.context(), q.who, llm)
 	if err != nil {
 		return nil, err
 	}
-	return s.Vault.Update(ctx, scope, vault.KindProfile, name, w.by, func(d *vault.Draft) error {
-		split := &splitter{places: llmSecretPlaces(), tokens: found, who: w, draft: d, kind: vault.KindProfile, loc: []any{"body", "llm"}}
+	return func(d *vault.Draft) error {
+		split := &splitter{places: llmSecretPlaces(), tokens: found, who: q.who, draft: d, kind: vault.KindProfile, loc: []any{"body", "llm"}}
 		before := d.Fields()
 		rest, err := split.split(llm)
 		if err != nil {
 			return err
 		}
 		for _, field := range before {
-			if !secrets || !sent(llm, field) {
+			if valueAt(llm, field) == nil {
 				d.Clear(field)
 			}
 		}
-		if !secrets || trimmed(llm, "provider_connection_id") != "" { // its key and address are the connection's
-			d.ClearBelow("")
+		if !secrets {
+			clearKeys(d)
 		}
 		if trimmed(llm, "provider_connection_id") != "" {
-			rest["base_url"] = nil
+			rest["base_url"] = nil // it is the connection's, as its key is
+			d.Clear("/api_key")
 		}
 		d.Body = vault.Merge(map[string]any{}, rest)
+		delete(d.Body, unkept)
 		return nil
-	})
+	}, nil
 }
 
-// sent says whether something stands at a pointer's place.
-func sent(in map[string]any, pointer string) bool {
-	return valueAt(in, pointer) != nil
-}
+// unkept is a member of a model that the upstream takes and neither keeps nor shows.
+const unkept = "fallback_strategy"
 
-// referrers are the agent profiles that name a model's profile, of those that see it.
-func (s *Surface) referrers(ctx context.Context, scope vault.Scope, name string) ([]string, error) {
-	docs, err := s.Vault.List(ctx, scope, vault.KindAgentProfile)
-	if err != nil {
-		return nil, err
+// clearKeys removes a profile's keys. What else is sealed of it are headers and the like, which belong to the model.
+func clearKeys(d *vault.Draft) {
+	for _, name := range []string{"api_key", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"} {
+		d.Clear("/" + name)
 	}
-	var found []string
-	for _, d := range docs {
-		if d.Body["llm_profile_ref"] == name {
-			found = append(found, d.Name)
-		}
-	}
-	slices.Sort(found)
-	return found, nil
-}
-
-// follow makes what named a profile name another one; nothing when to is empty.
-func (s *Surface) follow(ctx context.Context, w who, scope vault.Scope, from, to string) error {
-	doc, found, err := s.Vault.Get(ctx, scope, vault.KindSettings, "")
-	if err != nil {
-		return err
-	}
-	if found && doc.Body[activeProfile] == from {
-		if err := s.rewrite(ctx, w, scope, vault.KindSettings, "", activeProfile, from, to); err != nil {
-			return err
-		}
-	}
-	referrers, err := s.referrers(ctx, scope, from)
-	if err != nil {
-		return err
-	}
-	for _, name := range referrers {
-		if err := s.rewrite(ctx, w, scope, vault.KindAgentProfile, name, "llm_profile_ref", from, to); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Surface) rewrite(ctx context.Context, w who, scope vault.Scope, kind vault.Kind, name, member, from, to string) error {
-	_, err := s.Vault.Update(ctx, scope, kind, name, w.by, func(d *vault.Draft) error {
-		switch {
-		case d.Body[member] != from:
-		case to == "":
-			delete(d.Body, member)
-		default:
-			d.Body[member] = to
-		}
-		return nil
-	})
-	return err
-}
-
-// clear removes a scope's own model, so that the layer below shows.
-func (s *Surface) clear(ctx context.Context, w who, scope vault.Scope) error {
-	_, err := s.Vault.Update(ctx, scope, vault.KindSettings, "", w.by, func(d *vault.Draft) error {
-		s.clearModel(d)
-		delete(d.Body, activeProfile)
-		return nil
-	})
-	return err
 }
 
 // Profile gives a model as a client would send it, with tokens in the place of its keys, for a conversation of this caller's.
@@ -191,18 +133,7 @@ func (s *Surface) Profile(ctx context.Context, p *access.Principal, team uuid.UU
 	return llm, s.show(ctx, w, encrypted, llm, keys)
 }
 
-// fillIn puts secrets in clear into their places.
-func (s *Surface) fillIn(in map[string]any, keys map[string]key) error {
-	for pointer, k := range keys {
-		value, err := s.inClear(k)
-		if err != nil {
-			return err
-		}
-		place(in, pointer, unpacked(value))
-	}
-	return nil
-}
-
+// inClear is a secret that will be used.
 func (s *Surface) inClear(k key) (string, error) {
 	if k.operators() {
 		if s.Operator.APIKey == "" {

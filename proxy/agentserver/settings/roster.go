@@ -2,24 +2,11 @@ package settings
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
-
-// agentProfile finds an agent profile by its id, one's own before the team's.
-func (h holdings) agentProfile(id string) *vault.Document {
-	var found *vault.Document
-	for _, d := range h.docs {
-		if d.Kind == vault.KindAgentProfile && d.Body["id"] == id {
-			found = d
-		}
-	}
-	return found
-}
 
 // roster is the agent profiles that count for a caller.
 type roster struct {
@@ -86,8 +73,4 @@ func (r roster) active() any {
 		return r.seed["id"]
 	}
 	return id
-}
-
-func noAgentProfile(name string) error {
-	return problem.Newf(http.StatusNotFound, "Agent profile '%s' not found", clipped(name))
 }

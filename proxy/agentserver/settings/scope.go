@@ -55,3 +55,23 @@ func (w who) in(scope vault.Scope) who {
 	}
 	return w
 }
+
+// teamsOr says that the team has what the caller's own scope has not, else missing.
+func (s *Surface) teamsOr(q request, kind vault.Kind, name string, missing error) error {
+	if q.scope.User == uuid.Nil {
+		return missing
+	}
+	_, found, err := s.Vault.Get(q.context(), q.who.team(), kind, name)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		return teams(name)
+	}
+	return missing
+}
+
+// teams refuses a change of what belongs to the team in one's own scope.
+func teams(name string) error {
+	return problem.Newf(http.StatusForbidden, "'%s' belongs to the team: an Admin can change it.", clipped(name))
+}

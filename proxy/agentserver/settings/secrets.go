@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -25,14 +26,22 @@ var (
 		"numbers, and underscores, and be 1-64 characters long.")
 )
 
+// secretNamed takes a secret's name from the path.
+func secretNamed(x *proxy.Exchange) (string, error) {
+	name := x.Param("name")
+	if !secretName.MatchString(name) {
+		return "", errSecretName
+	}
+	return name, nil
+}
+
 // ListSecrets names the secrets that count for the caller, without their values.
 func (s *Surface) ListSecrets(x *proxy.Exchange) error {
-	w := whoAsks(x)
-	scope, err := scopeOf(x, w)
+	q, err := s.begin(x, opening{})
 	if err != nil {
 		return err
 	}
-	h, err := s.holdings(x.Request.Context(), w.in(scope), vault.KindSecret, vault.KindAgentProfile)
+	h, err := s.holdings(q.context(), q.who, vault.KindSecret, vault.KindAgentProfile)
 	if err != nil {
 		return err
 	}
@@ -47,17 +56,6 @@ func (s *Surface) ListSecrets(x *proxy.Exchange) error {
 		}
 	}
 	return x.JSON(http.StatusOK, map[string]any{"secrets": listed})
-}
-
-// counting lists the documents of a kind that count, each name once: one's own stand in the place of the team's.
-func (h holdings) counting(kind vault.Kind) []*vault.Document {
-	var found []*vault.Document
-	for _, d := range h.docs {
-		if d.Kind == kind && h.find(h.who.own(), kind, d.Name) == d {
-			found = append(found, d)
-		}
-	}
-	return found
 }
 
 // allowedSecrets are the names that an agent profile asks for; nil means all.
@@ -87,60 +85,50 @@ func (h holdings) allowedSecrets(id string, narrowed bool) (map[string]bool, err
 
 // GetSecret gives a value in clear, as text: one's own, and the team's to those who keep it.
 func (s *Surface) GetSecret(x *proxy.Exchange) error {
-	w, name := whoAsks(x), x.Param("name")
-	if !secretName.MatchString(name) {
-		return errSecretName
+	q, err := s.begin(x, opening{name: secretNamed})
+	if err != nil {
+		return err
 	}
-	if !w.Role.Has(access.SettingsWrite) {
+	if !q.who.Role.Has(access.SettingsWrite) {
 		return problem.New(http.StatusForbidden, "Your role may not see secrets.")
 	}
-	scope, err := scopeOf(x, w)
+	h, err := s.holdings(q.context(), q.who, vault.KindSecret)
 	if err != nil {
 		return err
 	}
-	h, err := s.holdings(x.Request.Context(), w.in(scope), vault.KindSecret)
-	if err != nil {
-		return err
-	}
-	d := h.find(h.who.own(), vault.KindSecret, name)
-	k := key{doc: d, field: secretField}
+	k := key{doc: h.find(q.scope, vault.KindSecret, q.name), field: secretField}
 	switch {
-	case d == nil:
+	case k.doc == nil:
 		return errNoSecret
-	case !k.mine(w) && !w.keeps():
-		return problem.Newf(http.StatusForbidden, "'%s' belongs to the team: your agents may use it, and only an Admin may see it.", name)
+	case !k.mine(q.who) && !q.who.keeps():
+		return problem.Newf(http.StatusForbidden, "'%s' belongs to the team: your agents may use it, and only an Admin may see it.", q.name)
 	}
-	value, err := s.revealed(x.Request.Context(), w, k)
+	value, err := s.revealed(q.context(), q.who, k)
 	if err != nil {
 		return err
 	}
-	if value == "" { // as good as none, as the upstream has it
+	if strings.TrimSpace(value) == "" { // as good as none, as the upstream has it
 		return errNoSecret
 	}
-	return x.Text(http.StatusOK, value)
+	return q.Text(http.StatusOK, value)
 }
 
 // PutSecret makes or replaces a secret.
 func (s *Surface) PutSecret(x *proxy.Exchange) error {
-	body, err := s.body(x, "SecretCreateRequest")
+	q, err := s.begin(x, opening{body: "SecretCreateRequest", changes: true})
 	if err != nil {
 		return err
 	}
-	name, _ := body["name"].(string)
-	value, _ := body["value"].(string)
+	name, _ := q.body["name"].(string)
+	value, _ := q.body["value"].(string)
 	if !secretName.MatchString(name) {
 		return errSecretName
 	}
 	if isToken(value) || isForeign(value) {
 		return problem.Fields(fault("value_error", []any{"body", "value"}, "%s", tokenElsewhere))
 	}
-	w := whoAsks(x)
-	scope, err := writable(x, w)
-	if err != nil {
-		return err
-	}
-	_, err = s.Vault.Update(x.Request.Context(), scope, vault.KindSecret, name, w.by, func(d *vault.Draft) error {
-		d.Body = map[string]any{"description": body["description"]}
+	_, err = s.Vault.Update(q.context(), q.scope, vault.KindSecret, name, q.who.by, func(d *vault.Draft) error {
+		d.Body = map[string]any{"description": q.body["description"]}
 		if value != mask || !d.Has(secretField) { // the mask leaves the value as it is
 			d.Set(secretField, value)
 		}
@@ -149,56 +137,47 @@ func (s *Surface) PutSecret(x *proxy.Exchange) error {
 	if err != nil {
 		return limited(err, "Secret limit reached (%d). Delete a secret before saving a new one.")
 	}
-	return x.JSON(http.StatusOK, map[string]any{"name": name, "description": body["description"]})
+	return q.JSON(http.StatusOK, map[string]any{"name": name, "description": q.body["description"]})
 }
 
 // DeleteSecret removes a secret of one scope.
 func (s *Surface) DeleteSecret(x *proxy.Exchange) error {
-	w, name := whoAsks(x), x.Param("name")
-	if !secretName.MatchString(name) {
-		return errSecretName
-	}
-	scope, err := writable(x, w)
+	q, err := s.begin(x, opening{name: secretNamed, changes: true})
 	if err != nil {
 		return err
 	}
-	removed, err := s.Vault.Delete(x.Request.Context(), scope, vault.KindSecret, name, w.by)
+	removed, err := s.Vault.Delete(q.context(), q.scope, vault.KindSecret, q.name, q.who.by)
 	if err == nil && !removed {
-		err = s.teamsOr(x.Request.Context(), w, scope, vault.KindSecret, name, errNoSecret)
+		err = s.teamsOr(q, vault.KindSecret, q.name, errNoSecret)
 	}
 	if err != nil {
 		return err
 	}
-	return x.JSON(http.StatusOK, map[string]any{"deleted": true})
+	return q.JSON(http.StatusOK, map[string]any{"deleted": true})
 }
 
-// teamsOr says that the team has what the caller's own scope has not, else missing.
-func (s *Surface) teamsOr(ctx context.Context, w who, scope vault.Scope, kind vault.Kind, name string, missing error) error {
-	if scope.User == uuid.Nil {
-		return missing
-	}
-	_, found, err := s.Vault.Get(ctx, w.team(), kind, name)
-	switch {
-	case err != nil:
-		return err
-	case found:
-		return problem.Newf(http.StatusForbidden, "'%s' belongs to the team: an Admin can change it.", clipped(name))
-	}
-	return missing
-}
+// Secret is one as a conversation gets it.
+type Secret struct{ Value, Description string }
 
-// Secret gives the value that a conversation of this caller's may use.
-func (s *Surface) Secret(ctx context.Context, p *access.Principal, team uuid.UUID, name string) (value, description string, found bool, err error) {
+// Secrets gives those of these names that conversations of this caller's may use, in one query; names without a secret are missing.
+func (s *Surface) Secrets(ctx context.Context, p *access.Principal, team uuid.UUID, names []string) (map[string]Secret, error) {
+	found := map[string]Secret{}
+	if len(names) == 0 {
+		return found, nil
+	}
 	w := of(p, team)
-	h, err := s.holdings(ctx, w, vault.KindSecret)
+	docs, err := s.Vault.Named(ctx, w.Team, w.User, vault.KindSecret, names)
 	if err != nil {
-		return "", "", false, err
+		return nil, err
 	}
-	d := h.find(w.own(), vault.KindSecret, name)
-	if d == nil {
-		return "", "", false, nil
+	h := holdings{who: w, docs: docs}
+	for _, d := range h.counting(vault.KindSecret) {
+		value, err := s.inClear(key{doc: d, field: secretField})
+		if err != nil {
+			return nil, err
+		}
+		description, _ := d.Body["description"].(string)
+		found[d.Name] = Secret{Value: value, Description: description}
 	}
-	description, _ = d.Body["description"].(string)
-	value, err = s.inClear(key{doc: d, field: secretField})
-	return value, description, err == nil, err
+	return found, nil
 }

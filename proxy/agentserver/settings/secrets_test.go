@@ -59,9 +59,9 @@ func TestATeamsSecretIsUsedByAllAndSeenByItsKeepers(t *testing.T) {
 	s.ask("view", "PUT", secrets, `{"name":"X","value":"v"}`).is(http.StatusForbidden)
 	s.ask("team dev", "PUT", secrets, `{"name":"X","value":"v"}`).is(http.StatusForbidden)
 	value := func() string {
-		v, _, _, err := s.Secret(t.Context(), s.dev, s.team, "SHARED")
+		found, err := s.Secrets(t.Context(), s.dev, s.team, []string{"SHARED"})
 		s.must(err)
-		return v
+		return found["SHARED"].Value
 	}
 	if value() != "teams" {
 		t.Errorf("dev's agents have %q", value())
@@ -74,7 +74,7 @@ func TestATeamsSecretIsUsedByAllAndSeenByItsKeepers(t *testing.T) {
 	if a := s.ask("ada", "GET", secrets+"/SHARED", nil); a.text != "teams" {
 		t.Errorf("ada reads %q", a.text)
 	}
-	if _, _, found, err := s.Secret(t.Context(), s.eve, s.foes, "SHARED"); found || err != nil {
+	if found, err := s.Secrets(t.Context(), s.eve, s.foes, []string{"SHARED"}); len(found) > 0 || err != nil {
 		t.Errorf("eve's agents: %v, %v", found, err)
 	}
 }

@@ -53,29 +53,46 @@ func (s *Surface) seed(ctx context.Context, h holdings) (map[string]any, error) 
 	return profile, err
 }
 
-// plant keeps the first profile and makes it the active one: before the first change beside it, so that it stays what it was.
-func (s *Surface) plant(ctx context.Context, w who, scope vault.Scope, profile map[string]any) error {
-	_, err := s.Vault.Update(ctx, scope, vault.KindAgentProfile, seedName, w.by, func(d *vault.Draft) error {
-		if d.Created {
-			d.Body = profile
+// first is the first agent profile of a scope that has none yet, as it is made anew at each reading; nil where there are some.
+// Those of models have no first one.
+func (s *Surface) first(q request, f shelf) (map[string]any, error) {
+	if f.kind != vault.KindAgentProfile {
+		return nil, nil
+	}
+	r, err := s.roster(q.context(), q.who)
+	return r.seed, err
+}
+
+// changeShelf makes changes among profiles, beside which the first one is kept.
+func (s *Surface) changeShelf(q request, f shelf, work func(*vault.Changes) error) error {
+	first, err := s.first(q, f)
+	if err != nil {
+		return err
+	}
+	return s.change(q, func(c *vault.Changes) error {
+		if err := plant(c, first); err != nil {
+			return err
 		}
+		return work(c)
+	})
+}
+
+// plant keeps the first profile and makes it the active one: before the first change beside it, so that it stays what it was.
+func plant(c *vault.Changes, profile map[string]any) error {
+	if profile == nil {
+		return nil
+	}
+	docs, err := c.Layers(vault.KindAgentProfile)
+	if err != nil || len(docs) > 0 { // somebody was faster
+		return err
+	}
+	_, err = c.Update(vault.KindAgentProfile, seedName, func(d *vault.Draft) error {
+		d.Body = profile
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return s.point(ctx, w, scope, profile["id"])
-}
-
-// point makes an agent profile the active one of a scope; nil for none. Settings are not touched beside it.
-func (s *Surface) point(ctx context.Context, w who, scope vault.Scope, id any) error {
-	_, err := s.Vault.Update(ctx, scope, vault.KindSettings, "", w.by, func(d *vault.Draft) error {
-		if id == nil {
-			delete(d.Body, activeAgentProfile)
-		} else {
-			d.Body[activeAgentProfile] = id
-		}
-		return nil
-	})
-	return err
+	id, _ := profile["id"].(string)
+	return point(c, id)
 }

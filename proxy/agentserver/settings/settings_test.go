@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,73 +54,6 @@ func TestAChangeNeedsNoSecondConnectionWhileItHoldsOne(t *testing.T) {
 	s.ask("dev", "POST", connections, map[string]any{"display_name": "c", "api_key": llm["api_key"]}).is(http.StatusCreated)
 }
 
-func TestWhatNoConversationMayHaveIsRefusedWhereItIsSaid(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, settings.Operator{})
-	many := make([]string, 51)
-	for i := range many {
-		many[i] = fmt.Sprintf(`"s%d":{"url":"https://10.1.0.1"}`, i)
-	}
-	llm, agent := `"body","agent_settings_diff","llm",`, `"body","agent_settings_diff",`
-	for body, want := range map[string]string{
-		set(`{"ollama_base_url":"https://10.1.0.1"}`):                                       llm + `"ollama_base_url"`,
-		set(`{"aws_bedrock_runtime_endpoint":"https://10.1.0.1"}`):                          llm + `"aws_bedrock_runtime_endpoint"`,
-		set(`{"aws_role_name":"r"}`):                                                        llm + `"aws_role_name"`,
-		set(`{"auth_type":"subscription"}`):                                                 llm + `"auth_type"`,
-		set(`{"aws_region_name":"x.example.org/"}`):                                         llm + `"aws_region_name"`,
-		set(`{"model":"huggingface/https://x.example.org"}`):                                llm + `"model"`,
-		set(`{"extra_headers":"X: y"}`):                                                     llm + `"extra_headers"`,
-		set(`{"litellm_extra_body":["x"]}`):                                                 llm + `"litellm_extra_body"`,
-		set(`{"api_key":{"a":"b"}}`):                                                        llm + `"api_key"`,
-		set(`{"model":"ohv1.AAAA"}`):                                                        llm + `"model"`,
-		set(`{"litellm_extra_body":{"stop":["gAAAAAB"]}}`):                                  llm + `"litellm_extra_body","stop"`,
-		`{"agent_settings_diff":{"verification":{"critic_enabled":true}}}`:                  agent + `"verification","critic_enabled"`,
-		`{"agent_settings_diff":{"verification":{"critic_server_url":"https://10.1.0.1"}}}`: agent + `"verification","critic_server_url"`,
-		`{"agent_settings_diff":{"agent_context":{"secrets":{"A":"b"}}}}`:                   agent + `"agent_context","secrets"`,
-		`{"agent_settings_diff":{"agent_context":{"registered_marketplaces":["x"]}}}`:       agent + `"agent_context","registered_marketplaces"`,
-		`{"agent_settings_diff":{"agent_context":{"skills":[{"mcp_tools":{"a":{}}}]}}}`:     agent + `"agent_context","skills",0,"mcp_tools"`,
-		servers(`{"a":{"url":"https://10.1.0.1","headers":"X-Key: planted"}}`):              agent + `"mcp_config","a","headers"`,
-		servers(`{"a":{"command":null,"url":"https://10.1.0.1","env":["A=planted"]}}`):      agent + `"mcp_config","a","env"`,
-		servers(`{"a":{"url":"https://10.1.0.1","auth":"planted"}}`):                        agent + `"mcp_config","a","auth"`,
-		servers(`{"a":{"url":"https://u:planted@10.1.0.1"}}`):                               agent + `"mcp_config","a","url"`,
-		servers(`{` + strings.Join(many, ",") + `}`):                                        agent + `"mcp_config"`,
-		`{"operator_model":false}`:                                                          `"body","operator_model"`,
-	} {
-		got := s.ask("dev", "PATCH", settingsPath, body).faults()
-		if len(got) != 1 || !strings.HasSuffix(got[0], "["+want+"]") {
-			t.Errorf("%.90s: %v, want %s", body, got, want)
-		}
-	}
-	for _, body := range []string{set(`{"auth_type":"api_key","ollama_base_url":null,"aws_role_name":""}`),
-		`{"agent_settings_diff":{"verification":{"critic_enabled":false},"agent_context":{"registered_marketplaces":[],"secrets":null}}}`} {
-		s.ask("dev", "PATCH", settingsPath, body).is(http.StatusOK)
-	}
-}
-
-func TestMembersThatNobodyKnowsAreNotKept(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, settings.Operator{})
-	w.must(w.patch(w.dev, `{"agent_settings_diff":{"apikey":"planted","llm":{"model":"m","apiKey":"planted"},"mcp_config":{
-		"a":{"url":"https://10.1.0.1","auth":{"strategy":"oauth2","state":{"tokens":{"id_token":"planted"},"token_expires_at":5}}}}}}`))
-	if w.stored("planted") != 0 {
-		t.Error("a secret lies in clear")
-	}
-	state := w.shown(w.see(w.dev, "plaintext"), "mcp_config", "a", "auth", "state")
-	if got := canonical(t, state); got != `{"token_expires_at":5,"tokens":{"id_token":"planted"}}` {
-		t.Errorf("the state is %s", got)
-	}
-}
-
-func TestAPatchIsNotJudgedByWhatOthersDid(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, settings.Operator{})
-	gone := object(t, `{"agent_settings":{"llm":{"temperature":"warm"},"mcp_config":{"a":{"url":"https://gone.invalid/x"},"b":{"command":"sh"}}}}`)
-	s.must(settings.Keep(t.Context(), s.Surface, vault.Scope{Team: s.team}, vault.KindSettings, "", gone, nil))
-	s.ask("view", "PATCH", settingsPath, `{"misc_settings_diff":{"app_preferences":{"user_consents_to_analytics":true}}}`).is(http.StatusOK)
-	s.ask("dev", "PATCH", settingsPath, `{"conversation_settings_diff":{"max_iterations":5}}`).is(http.StatusOK)
-	s.ask("dev", "PATCH", settingsPath, set(`{"temperature":1}`)).is(http.StatusOK)
-}
-
 func TestAnExtraBodyTakesValuesOfAllKindsAndShowsItsTextsToNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings.Operator{})
@@ -143,10 +77,10 @@ func TestAnExtraBodyTakesValuesOfAllKindsAndShowsItsTextsToNobody(t *testing.T) 
 			t.Errorf("written back from %q: %s", expose, got)
 		}
 	}
-	llm, _, err := w.Model(t.Context(), w.dev, w.team)
-	w.must(err)
+	llm := w.see(w.dev, "encrypted").Agent["llm"].(map[string]any)
+	w.must(settings.FillAny(t.Context(), w.Surface, w.dev, w.team, llm))
 	if got := canonical(t, llm["litellm_extra_body"]); got != given {
-		t.Errorf("a conversation gets %s", got)
+		t.Errorf("the model is called with %s", got)
 	}
 }
 
@@ -214,15 +148,32 @@ func TestAllThatTheSchemaCallsSecretIsSealed(t *testing.T) {
 	if found, err := w.Unsealed(t.Context()); err != nil || len(found) != 0 {
 		t.Errorf("in clear: %v, %v", found, err)
 	}
-	c := w.Config
-	c.Book = schema.New(func(ctx context.Context, path string) ([]byte, error) {
-		raw, err := serve(ctx, path)
-		return []byte(strings.Replace(string(raw), `"llm.temperature","value_type":"number","default":null,"secret":false`,
-			`"llm.new_key","value_type":"string","default":null,"secret":true`, 1)), err
-	}, c.Log)
-	if found, err := settings.New(c).Unsealed(t.Context()); err != nil || len(found) != 1 || found[0] != "/llm/new_key" {
-		t.Errorf("of a new secret: %v, %v", found, err)
+	if called, err := w.CalledSecret(t.Context()); err != nil || !slices.Contains(called, "/llm/api_key") || len(called) < 5 {
+		t.Errorf("of these it was said: %v, %v", called, err)
 	}
+	for text, c := range map[string]struct{ with, place string }{
+		`"llm.temperature","value_type":"number","default":null,"secret":false`: {`"llm.new_key","value_type":"string","default":null,"secret":true`, "/llm/new_key"},
+		`"max_iterations","value_type":"integer","default":500,"secret":false`:  {`"new_key","value_type":"string","default":null,"secret":true`, "/new_key"},
+		`"auth_type":{"type":"string"}`:                                         {`"new_key":{"type":"string","format":"password"}`, "/llm/new_key"},
+		`"url":{"anyOf":[{"type":"string"},{"type":"null"}]},"enabled"`:         {`"pin":{"anyOf":[{"type":"string","writeOnly":true}]},"enabled"`, "/mcp_config/*/pin"},
+		`"AgentContext-Input":{"type":"object","properties":{`:                  {`"AgentContext-Input":{"type":"object","properties":{"pin":{"type":"string","format":"password"},`, "/agent_context/pin"},
+		`"value_type":"boolean","default":false,"secret":false`:                 {`"value_type":"boolean","default":false,"secret":true`, "/verification/critic_enabled"},
+	} {
+		if found, err := settings.New(changed(w, text, c.with)).Unsealed(t.Context()); err != nil || len(found) != 1 || found[0] != c.place {
+			t.Errorf("of a new secret at %s: %v, %v", c.place, found, err)
+		}
+	}
+}
+
+// changed is the world's configuration where the upstream's schemas say something else.
+func changed(w *world, text, with string) settings.Config {
+	c := w.Config
+	before := c.Book
+	c.Book = schema.New(func(ctx context.Context, path string) ([]byte, error) {
+		raw, err := before.Raw(ctx, path)
+		return []byte(strings.Replace(string(raw), text, with, 1)), err
+	}, c.Log)
+	return c
 }
 
 func TestALowerLayersKeysDoNotStandBesideWhatAHigherOneSays(t *testing.T) {

@@ -46,8 +46,7 @@ func (s *Surface) show(ctx context.Context, w who, m mode, in map[string]any, ke
 	for pointer, k := range keys {
 		shown, revealed, err := s.shown(w, m, k)
 		if unopened(err) {
-			s.Log.WarnContext(ctx, "a secret does not open; it is shown as absent", "team", k.doc.Scope.Team, "document", k.doc.ID,
-				"place", k.field, "error", err)
+			s.missed(ctx, k.doc, err)
 			shown, err = nil, nil
 		}
 		if err != nil {
@@ -59,6 +58,11 @@ func (s *Surface) show(ctx context.Context, w who, m mode, in map[string]any, ke
 		place(in, pointer, shown)
 	}
 	return s.onRecord(ctx, w, clear)
+}
+
+// missed notes in the log that something is left out because a secret does not open.
+func (s *Surface) missed(ctx context.Context, d *vault.Document, err error) {
+	s.Log.WarnContext(ctx, "a secret does not open and is left out", "team", d.Scope.Team, "document", d.ID, "error", err)
 }
 
 func (s *Surface) shown(w who, m mode, k key) (shown any, revealed bool, err error) {

@@ -12,9 +12,6 @@ import (
 // mask stands where a secret stands that nobody asked for.
 const mask = "**********"
 
-// mostSecrets is how many secrets one document may hold.
-const mostSecrets = 500
-
 // splitter takes the secrets out of what was sent and puts them into a draft, where they become sealed. It asks nobody: what
 // tokens stand for was found out before, as a row is locked while it works.
 type splitter struct {
@@ -28,6 +25,8 @@ type splitter struct {
 
 	present map[string]bool // where the draft has secrets, and all places above
 	faults  []problem.Field
+	lost    error // a token of a secret that does not open was to become another one
+	misfit  bool  // something is no text or no object where one must be
 }
 
 // split gives what remains of an object, or of a patch. What stands there already stays where a mask was sent: whoever writes
@@ -43,13 +42,13 @@ func (s *splitter) split(in map[string]any) (map[string]any, error) {
 		return nil, problem.Fields(fault("value_error", s.loc, "Objects may lie %d deep inside each other at most", deepest))
 	}
 	rest := s.members(nil, "", s.loc, in)
-	if len(s.faults) == 0 && len(s.draft.Fields()) > mostSecrets {
-		s.fault(s.loc, "A document may hold %d secrets at most", mostSecrets)
-	}
 	if len(s.faults) > 0 {
 		return nil, problem.Fields(s.faults...)
 	}
-	return rest, nil
+	if s.misfit {
+		return nil, errInvalid
+	}
+	return rest, s.lost
 }
 
 func (s *splitter) members(path []string, pointer string, loc []any, in map[string]any) map[string]any {
@@ -76,14 +75,14 @@ func (s *splitter) member(path []string, pointer string, loc []any, v any, out m
 			out[name] = nil // whatever stood there in clear
 		}
 	case here == secret:
-		s.fault(loc, "A secret is a text")
+		s.misfit = true
 	case isObject:
 		if s.present[s.root+pointer] {
 			s.draft.Clear(s.root + pointer) // a text gives way to an object
 		}
 		out[name] = s.members(path, pointer, loc, members)
 	case here == above:
-		s.fault(loc, "Input should be an object")
+		s.misfit = true
 	case holdsToken(v):
 		s.fault(loc, "%s", tokenElsewhere)
 	case here == free && isList && holdsText(list):
@@ -135,6 +134,8 @@ func (s *splitter) token(field, pointer string, loc []any, text string) bool {
 	case memberOf(s.kind, field) != r.key.member():
 		s.fault(loc, "%s", tokenElsewhere)
 	case r.key.doc.ID == s.draft.ID() && r.key.field == field:
+	case r.lost != nil && r.key.mine(s.who):
+		s.lost = r.lost
 	case r.key.mine(s.who):
 		s.clear(pointer)
 		s.draft.Set(field, r.value)

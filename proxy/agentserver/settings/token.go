@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -34,9 +34,9 @@ const (
 	foreignToken   = "Encrypted values of the backend are not accepted here. Give the value itself, or leave it out."
 )
 
-var errStale = errors.New("the token does not work")
+// IsToken says whether a text is a token of ours, or looks like one.
+func IsToken(text string) bool { return isToken(text) }
 
-// isToken says whether a text is a token of ours, or looks like one.
 func isToken(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), tokenPrefix) }
 
 // isForeign says so of one of the upstream's.
@@ -72,13 +72,14 @@ func (s *Surface) mint(w who, k key) (string, error) {
 type redeemed struct {
 	key   key
 	value string
+	lost  error // the secret does not open: it can stay where it is, and nothing else
 }
 
 // tokens are those of one body, each once.
 type tokens map[string]redeemed
 
-// redeemAll finds what the tokens in a value stand for. It is done before anything is locked.
-func (s *Surface) redeemAll(ctx context.Context, w who, v any) (tokens, error) {
+// tokensIn finds the tokens in a value.
+func tokensIn(v any) (tokens, error) {
 	found := tokens{}
 	holds(v, func(text string) bool {
 		if isToken(text) {
@@ -89,61 +90,58 @@ func (s *Surface) redeemAll(ctx context.Context, w who, v any) (tokens, error) {
 	if len(found) > mostTokens {
 		return nil, problem.Newf(http.StatusUnprocessableEntity, "A body may hold %d tokens of secrets at most.", mostTokens)
 	}
-	docs := map[uuid.UUID]*vault.Document{}
-	for token := range found {
-		r, err := s.redeemFrom(ctx, w, docs, token)
-		if err != nil && !errors.Is(err, errStale) {
-			return nil, err
-		}
-		found[token] = r
-	}
 	return found, nil
 }
 
-// redeem is redeemFrom for a single token.
-func (s *Surface) redeem(ctx context.Context, w who, token string) (key, string, error) {
-	r, err := s.redeemFrom(ctx, w, map[uuid.UUID]*vault.Document{}, token)
-	return r.key, r.value, err
+// redeemAll finds what the tokens in a value stand for, with one query at most. It is done before anything is locked.
+func (s *Surface) redeemAll(ctx context.Context, w who, v any) (tokens, error) {
+	found, err := tokensIn(v)
+	if err != nil || len(found) == 0 {
+		return found, err
+	}
+	h, err := s.holdings(ctx, w, vault.KindSettings, vault.KindProfile, vault.KindConnection)
+	if err != nil {
+		return nil, err
+	}
+	return s.redeem(h, found), nil
 }
 
-// redeemFrom finds the key that a token stands for: errStale for a token of another caller or team, a changed one, or one whose
-// secret is another by now. docs remembers the documents.
-func (s *Surface) redeemFrom(ctx context.Context, w who, docs map[uuid.UUID]*vault.Document, token string) (redeemed, error) {
-	r, err := s.read(w, token)
-	if err != nil {
-		return redeemed{}, errStale
+// redeem finds what tokens stand for among the documents that count for a caller.
+func (s *Surface) redeem(h holdings, all tokens) tokens {
+	for token := range all {
+		all[token] = s.redeemed(h, token)
 	}
-	doc, known := docs[r.Document]
-	if !known {
-		if doc, _, err = s.Vault.ByID(ctx, r.Document); err != nil {
-			return redeemed{}, err
-		}
-		docs[r.Document] = doc
-	}
-	if doc == nil || doc.Scope != w.team() && doc.Scope != w.own() || !doc.Has(r.Field) {
-		return redeemed{}, errStale
-	}
-	k := key{doc: doc, field: r.Field}
-	value, err := s.Vault.Open(doc, r.Field)
-	if err != nil {
-		return redeemed{}, k.unavailable(err)
-	}
-	if string(sum(value)) != string(r.Sum) {
-		return redeemed{}, errStale
-	}
-	return redeemed{key: k, value: value}, nil
+	return all
 }
 
-func (s *Surface) read(w who, token string) (ref, error) {
-	text, ours := strings.CutPrefix(strings.TrimSpace(token), tokenPrefix)
+// redeemed is nothing for a token of another caller or team, a changed one, or one whose secret is another by now.
+func (s *Surface) redeemed(h holdings, token string) redeemed {
+	r, err := s.read(h.who, token)
+	i := slices.IndexFunc(h.docs, func(d *vault.Document) bool { return d.ID == r.Document })
+	if err != nil || i < 0 || !h.docs[i].Has(r.Field) {
+		return redeemed{}
+	}
+	k := key{doc: h.docs[i], field: r.Field}
+	value, err := s.Vault.Open(k.doc, k.field)
+	switch {
+	case err != nil:
+		return redeemed{key: k, lost: k.unavailable(err)}
+	case string(sum(value)) != string(r.Sum):
+		return redeemed{}
+	}
+	return redeemed{key: k, value: value}
+}
+
+func (s *Surface) read(w who, token string) (r ref, err error) {
+	text, _ := strings.CutPrefix(strings.TrimSpace(token), tokenPrefix)
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
-	if !ours || err != nil {
-		return ref{}, errStale
+	if err != nil {
+		return r, err
 	}
 	plain, err := s.Vault.OpenToken(sealed, w.Team, w.User)
 	if err != nil {
-		return ref{}, errStale
+		return r, err
 	}
-	var r ref
-	return r, json.Unmarshal(plain, &r)
+	err = json.Unmarshal(plain, &r)
+	return r, err
 }

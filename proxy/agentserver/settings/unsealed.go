@@ -6,28 +6,59 @@ import (
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver/schema"
 )
 
-// Unsealed lists the places below agent settings that the upstream's schemas call secret and that we would keep in clear. There
-// should be none: a new version of the upstream may bring one.
-func (s *Surface) Unsealed(ctx context.Context) ([]string, error) {
-	called, err := s.Book.SecretSettings(ctx, schema.Agent)
-	if err != nil {
-		return nil, err
+// kept is what the upstream describes by a model or a schema and we keep: where it lies below the agent settings or in a document of
+// its own, and which of its places are sealed.
+type kept struct {
+	model, below string
+	sealed       places
+}
+
+// keptModels are all of them but the settings themselves.
+func keptModels() []kept {
+	agent := secretPlaces()
+	return []kept{
+		{"LLM", "/llm", agent}, {"MCPServer", "/mcp_config/*", agent}, {"AgentContext", "/agent_context", agent},
+		{"ProviderConnectionCreateRequest", "", placesOf(connectionKey)}, {"SecretCreateRequest", "", placesOf(secretField)},
 	}
-	for model, place := range map[string]string{"LLM": "/llm", "MCPServer": "/mcp_config/*"} {
-		below, err := s.Book.SecretFields(ctx, model)
+}
+
+// neverKept is refused wherever it is sent: see unwanted.
+const neverKept = "/agent_context/skills/*/mcp_tools"
+
+// CalledSecret lists the places that the upstream calls secret in what we keep.
+func (s *Surface) CalledSecret(ctx context.Context) (called []string, err error) {
+	called, _, err = s.secrecy(ctx)
+	return called, err
+}
+
+// Unsealed lists those of them that we would keep in clear. There should be none: a new version of the upstream may bring one.
+func (s *Surface) Unsealed(ctx context.Context) (inClear []string, err error) {
+	_, inClear, err = s.secrecy(ctx)
+	return inClear, err
+}
+
+func (s *Surface) secrecy(ctx context.Context) (called, inClear []string, err error) {
+	judge := func(by places, found []string, below string) {
+		for _, pointer := range found {
+			called = append(called, below+pointer)
+			if !by.nature(steps(below+pointer)).sealed() && !within(neverKept, below+pointer) {
+				inClear = append(inClear, below+pointer)
+			}
+		}
+	}
+	for path, by := range map[string]places{schema.Agent: secretPlaces(), schema.Conversation: nil} { // of a conversation nothing is sealed
+		found, err := s.Book.SecretSettings(ctx, path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		for _, pointer := range below {
-			called = append(called, place+pointer)
-		}
+		judge(by, found, "")
 	}
-	var found []string
-	reviewed := secretPlaces()
-	for _, pointer := range called {
-		if !reviewed.nature(steps(pointer)).sealed() {
-			found = append(found, pointer)
+	for _, k := range keptModels() {
+		found, err := s.Book.SecretFields(ctx, k.model)
+		if err != nil {
+			return nil, nil, err
 		}
+		judge(k.sealed, found, k.below)
 	}
-	return found, nil
+	return called, inClear, nil
 }

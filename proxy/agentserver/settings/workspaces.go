@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"context"
 	"net/http"
 	"path"
 	"slices"
@@ -45,7 +44,7 @@ func pathOf(item any) string {
 	return p
 }
 
-// at is where a folder stands in a list, -1 for nowhere.
+// indexOf is where a folder stands in a list, -1 for nowhere.
 func indexOf(list []any, p string) int {
 	return slices.IndexFunc(list, func(item any) bool { return pathOf(item) == p })
 }
@@ -67,20 +66,19 @@ func (h holdings) union(f folders) []any {
 
 // ListWorkspaces lists the folders that the UI offers.
 func (s *Surface) ListWorkspaces(x *proxy.Exchange) error {
-	w := whoAsks(x)
-	scope, err := scopeOf(x, w)
+	q, err := s.begin(x, opening{})
 	if err != nil {
 		return err
 	}
-	return s.folders(x, w.in(scope))
+	return s.folders(q)
 }
 
-func (s *Surface) folders(x *proxy.Exchange, w who) error {
-	h, err := s.holdings(x.Request.Context(), w, vault.KindWorkspaces)
+func (s *Surface) folders(q request) error {
+	h, err := s.holdings(q.context(), q.who, vault.KindWorkspaces)
 	if err != nil {
 		return err
 	}
-	return x.JSON(http.StatusOK, map[string]any{"workspaces": h.union(workspaces()), "workspaceParents": h.union(parents())})
+	return q.JSON(http.StatusOK, map[string]any{"workspaces": h.union(workspaces()), "workspaceParents": h.union(parents())})
 }
 
 // AddWorkspaces adds folders to a scope's list; those that are in it stay as they are.
@@ -90,25 +88,19 @@ func (s *Surface) AddWorkspaces(x *proxy.Exchange) error { return s.addFolders(x
 func (s *Surface) AddWorkspaceParents(x *proxy.Exchange) error { return s.addFolders(x, parents()) }
 
 func (s *Surface) addFolders(x *proxy.Exchange, f folders) error {
-	w, ctx := whoAsks(x), x.Request.Context()
-	scope, err := writable(x, w)
+	q, err := s.begin(x, opening{changes: true})
 	if err != nil {
 		return err
 	}
-	added, err := s.sentFolders(x, f)
+	added, err := s.sentFolders(q, f)
 	if err != nil {
 		return err
 	}
-	h, err := s.holdings(ctx, w.in(scope), vault.KindWorkspaces)
-	if err != nil {
-		return err
-	}
-	added = slices.DeleteFunc(added, func(item any) bool { return indexOf(h.union(f), pathOf(item)) >= 0 })
-	_, err = s.Vault.Update(ctx, scope, vault.KindWorkspaces, "", w.by, func(d *vault.Draft) error {
-		list := f.listed(d.Body)
+	err = s.changeFolders(q, func(h holdings, d *vault.Draft) error {
+		list, all := f.listed(d.Body), h.union(f)
 		for _, item := range added {
-			if indexOf(list, pathOf(item)) < 0 {
-				list = append(list, item)
+			if indexOf(all, pathOf(item)) < 0 {
+				list, all = append(list, item), append(all, item)
 			}
 		}
 		if len(list) > mostFolders {
@@ -120,12 +112,29 @@ func (s *Surface) addFolders(x *proxy.Exchange, f folders) error {
 	if err != nil {
 		return err
 	}
-	return s.folders(x, w.in(scope))
+	return s.folders(q)
+}
+
+// changeFolders changes the lists of a scope, with what counts there in view.
+func (s *Surface) changeFolders(q request, work func(holdings, *vault.Draft) error) error {
+	_, err := s.Vault.Update(q.context(), q.scope, vault.KindWorkspaces, "", q.who.by, func(d *vault.Draft) error {
+		docs, err := d.Layers(vault.KindWorkspaces)
+		if err != nil {
+			return err
+		}
+		return work(holdings{who: q.who, docs: docs}, d)
+	})
+	return err
 }
 
 // sentFolders are the folders of a body. Each must lie in the team's.
-func (s *Surface) sentFolders(x *proxy.Exchange, f folders) ([]any, error) {
-	body, err := s.body(x, f.model)
+func (s *Surface) sentFolders(q request, f folders) ([]any, error) {
+	raw, err := q.ReadJSON()
+	if err != nil {
+		return nil, err
+	}
+	f.oneName(raw)
+	body, err := s.judged(q.Exchange, f.model, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +149,7 @@ func (s *Surface) sentFolders(x *proxy.Exchange, f folders) ([]any, error) {
 				continue
 			}
 			members[name] = folder(p)
-			if why := s.outside(x.Team(), folder(p)); why != "" {
+			if why := s.outside(q.who.Team, folder(p)); why != "" {
 				faults = append(faults, fault("value_error", []any{"body", f.sent, i, name}, "%s", why))
 			}
 		}
@@ -149,6 +158,16 @@ func (s *Surface) sentFolders(x *proxy.Exchange, f folders) ([]any, error) {
 		return nil, problem.Fields(faults...)
 	}
 	return list, nil
+}
+
+// oneName gives a member of two names the one that the model says.
+func (f folders) oneName(body map[string]any) {
+	for _, item := range f.sentIn(body) {
+		members, _ := item.(map[string]any)
+		if _, said := members["parentPath"]; members["parent_path"] != nil && !said {
+			members["parentPath"] = members["parent_path"]
+		}
+	}
 }
 
 func (f folders) sentIn(body map[string]any) []any {
@@ -184,46 +203,33 @@ func (s *Surface) DeleteWorkspace(x *proxy.Exchange) error { return s.deleteFold
 func (s *Surface) DeleteWorkspaceParent(x *proxy.Exchange) error { return s.deleteFolder(x, parents()) }
 
 func (s *Surface) deleteFolder(x *proxy.Exchange, f folders) error {
+	q, err := s.begin(x, opening{name: folderNamed, changes: true})
+	if err != nil {
+		return err
+	}
+	err = s.changeFolders(q, func(h holdings, d *vault.Draft) error {
+		list := f.listed(d.Body)
+		i := indexOf(list, q.name)
+		switch {
+		case i >= 0:
+			d.Body[f.member] = slices.Delete(list, i, i+1)
+			return nil
+		case indexOf(h.union(f), q.name) >= 0:
+			return teams(q.name)
+		}
+		return problem.New(http.StatusNotFound, f.noun+" not found")
+	})
+	if err != nil {
+		return err
+	}
+	return q.JSON(http.StatusOK, map[string]any{"deleted": true})
+}
+
+// folderNamed takes a folder from the query.
+func folderNamed(x *proxy.Exchange) (string, error) {
 	given := x.Query()["path"]
 	if len(given) == 0 {
-		return problem.Fields(fault("missing", []any{"query", "path"}, "Field required"))
+		return "", problem.Fields(fault("missing", []any{"query", "path"}, "Field required"))
 	}
-	w, ctx := whoAsks(x), x.Request.Context()
-	scope, err := writable(x, w)
-	if err != nil {
-		return err
-	}
-	h, err := s.holdings(ctx, w.in(scope), vault.KindWorkspaces)
-	if err != nil {
-		return err
-	}
-	p := folder(given[len(given)-1])
-	if err := f.removable(h, scope, p); err != nil {
-		return err
-	}
-	if err := s.dropFolder(ctx, w, scope, f, p); err != nil {
-		return err
-	}
-	return x.JSON(http.StatusOK, map[string]any{"deleted": true})
-}
-
-// removable says why a folder cannot be removed from a scope's list.
-func (f folders) removable(h holdings, scope vault.Scope, p string) error {
-	for _, d := range h.docs {
-		if d.Scope == scope && indexOf(f.listed(d.Body), p) >= 0 {
-			return nil
-		}
-	}
-	if indexOf(h.union(f), p) >= 0 {
-		return problem.Newf(http.StatusForbidden, "'%s' belongs to the team: an Admin can change it.", clipped(p))
-	}
-	return problem.New(http.StatusNotFound, f.noun+" not found")
-}
-
-func (s *Surface) dropFolder(ctx context.Context, w who, scope vault.Scope, f folders, p string) error {
-	_, err := s.Vault.Update(ctx, scope, vault.KindWorkspaces, "", w.by, func(d *vault.Draft) error {
-		d.Body[f.member] = slices.DeleteFunc(f.listed(d.Body), func(item any) bool { return pathOf(item) == p })
-		return nil
-	})
-	return err
+	return folder(given[len(given)-1]), nil
 }

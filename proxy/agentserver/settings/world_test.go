@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -35,6 +36,7 @@ var requests string
 // The schemas, as the upstream writes them, with a few members of each kind.
 const (
 	openAPI = `{"components":{"schemas":{%s,
+		"AgentContext-Input":{"type":"object","properties":{"secrets":{"type":"object","additionalProperties":{"type":"string","format":"password"}}}},
 		"LLM-Input":{"type":"object","properties":{"model":{"type":"string"},
 			"api_key":{"anyOf":[{"type":"string"},{"type":"string","format":"password","writeOnly":true},{"type":"null"}]},
 			"base_url":{"anyOf":[{"type":"string"},{"type":"null"}]},
@@ -70,15 +72,28 @@ type world struct {
 	team, foes    uuid.UUID
 	ada, dev, eve *access.Principal
 	view          *access.Principal // a viewer
+	fetched       *atomic.Int64     // schemas that were asked for
 }
 
 func newWorld(t *testing.T, operator settings.Operator) *world {
+	t.Helper()
+	return newWorldOn(t, dbtest.New(t), operator)
+}
+
+// newRecordedWorld is one whose queries are recorded.
+func newRecordedWorld(t *testing.T, operator settings.Operator) (*world, *dbtest.Record) {
+	t.Helper()
+	db, record := dbtest.OpenRecorded(t, dbtest.URL(t))
+	return newWorldOn(t, db, operator), record
+}
+
+func newWorldOn(t *testing.T, db *postgres.DB, operator settings.Operator) *world {
 	t.Helper()
 	keys, err := sealed.EnsureFile(filepath.Join(t.TempDir(), "vault-keyset.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: dbtest.New(t), team: uuid.New(), foes: uuid.New()}
+	w := &world{t: t, db: db, team: uuid.New(), foes: uuid.New(), fetched: &atomic.Int64{}}
 	for _, team := range []uuid.UUID{w.team, w.foes} {
 		w.exec(`INSERT INTO teams (id, name) VALUES ($1, 'team')`, team)
 	}
@@ -86,14 +101,15 @@ func newWorld(t *testing.T, operator settings.Operator) *world {
 	w.eve, w.view = w.member("eve", w.foes, access.Owner), w.member("view", w.team, access.Viewer)
 	log := slog.New(slog.DiscardHandler)
 	w.Surface = settings.New(settings.Config{
-		Vault: vault.New(w.db, keys), Book: schema.New(serve, log), Operator: operator, Log: log,
+		Vault: vault.New(w.db, keys), Book: schema.New(w.serve, log), Operator: operator, Log: log,
 		WorkspaceRoot: "/srv/ws",
 		Egress:        &egress.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}},
 	})
 	return w
 }
 
-func serve(_ context.Context, path string) ([]byte, error) {
+func (w *world) serve(_ context.Context, path string) ([]byte, error) {
+	w.fetched.Add(1)
 	switch path {
 	case schema.OpenAPI:
 		return fmt.Appendf(nil, openAPI, strings.TrimSuffix(strings.TrimPrefix(requests, "{\n"), "\n}\n")), nil
@@ -166,3 +182,6 @@ func status(err error) int {
 	}
 	return 0
 }
+
+// filled leaves of what filling a model gave only whether it failed.
+func filled(_ bool, err error) error { return err }
