@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/openhands-saas/openhands-saas/config"
 	"github.com/openhands-saas/openhands-saas/proxy"
+	"github.com/openhands-saas/openhands-saas/tenancy/teamhttp"
 )
 
 // IsOurs says whether a path never reaches the proxy.
@@ -31,4 +34,17 @@ func (a *App) AdminHandler() http.Handler { return a.adminHandler() }
 func (a *App) LookAtUpstream(ctx context.Context, later time.Duration) {
 	a.upstream.now = func() time.Time { return time.Now().Add(later) }
 	a.lookAtUpstream(ctx)
+}
+
+// Scoped is the path of the table for what is asked of a team's settings.
+func Scoped(path string) (team, upstream string, ok bool) { return scoped(path) }
+
+// OwnRoutes are the paths that echo serves.
+func (a *App) OwnRoutes() (paths []string) {
+	e := echo.New()
+	a.routes(e, a.accounts(), teamhttp.New(a.teams, a.gate), a.pages())
+	for _, r := range e.Routes() {
+		paths = append(paths, r.Path)
+	}
+	return paths
 }

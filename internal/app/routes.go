@@ -23,7 +23,7 @@ func (a *App) routes(e *echo.Echo, accounts *authhttp.Handlers, teams *teamhttp.
 	e.GET("/api/auth/users/me", accounts.Me)
 	e.GET("/api/users/me", accounts.Me)
 
-	// Teams. Both forms of each path answer, without a redirect.
+	// Teams. Both forms of each path answer, without a redirect. Their settings, secrets and profiles are in teamScope.
 	both(e, http.MethodGet, "/api/teams", teams.List, a.ownHostUnlessKey)
 	both(e, http.MethodPost, "/api/teams", teams.Create, a.ownHostUnlessKey)
 	both(e, http.MethodGet, "/api/teams/:team_id", teams.Get, a.ownHostUnlessKey)

@@ -10,7 +10,7 @@ import (
 )
 
 // ours are the prefixes that never reach the proxy, even where no route matches: a typing error in a path of ours must not be
-// asked of the upstream.
+// asked of the upstream. What is the proxy's below /api/teams is in teamScope.
 var ours = []string{"/api/auth", "/api/users", "/api/teams", "/account", "/healthz", "/readyz", "/alive", "/health", "/ready"}
 
 // isOurs decides between our routes and the proxy. The workspace session is the upstream's, though its path looks like ours.
@@ -36,6 +36,10 @@ func (a *App) handler() http.Handler {
 		answering(r)
 		if isContent(r.Host) {
 			a.engine.ServeContent(w, r)
+			return
+		}
+		if inner := ofTeam(r); inner != nil {
+			a.engine.ServeHTTP(w, inner)
 			return
 		}
 		if isOurs(r.URL.EscapedPath()) {
