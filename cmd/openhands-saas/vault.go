@@ -12,7 +12,7 @@ import (
 )
 
 func vaultCommand() *cobra.Command {
-	return group("vault", "The keys that seal what teams and users keep secret", vaultKeyset(), vaultStatus(), vaultRotate())
+	return group("vault", "The keys that seal what teams and users keep secret, and what a single user kept before", vaultKeyset(), vaultStatus(), vaultRotate(), vaultImport())
 }
 
 func vaultKeyset() *cobra.Command {
