@@ -21,7 +21,7 @@ run: ## Start everything on PORT (3001); DEMO=1 adds a scripted model, so no key
 
 .PHONY: test
 test: setup ## Run every test, also those against the real upstream and a real browser
-	go test $(RACE) -count=1 -timeout=15m ./...
+	go test $(RACE) -count=1 -timeout=25m ./...
 
 .PHONY: check
 check: format vet lint layers test ## Check format, vet, lint, layers and run every test
@@ -32,7 +32,7 @@ build: ## Build the product into bin/
 
 .PHONY: e2e
 e2e: setup ## Run the end-to-end tests alone; screenshots go to e2e/artifacts
-	go test $(RACE) -count=1 -timeout=15m -v ./e2e/
+	go test $(RACE) -count=1 -timeout=25m -v ./e2e/
 
 .PHONY: smoke
 smoke: build ## Walk a running server as its users would (URL=http://127.0.0.1:3001)

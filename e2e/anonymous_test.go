@@ -169,11 +169,7 @@ func TestAnonymousUseInTheBrowserIsLikeSingleUserOpenHands(t *testing.T) {
 // of an upstream are one for all who use it.
 func TestWhatASingleUserOfOpenHandsHadIsTheAnonymousTeams(t *testing.T) {
 	t.Parallel()
-	upstream, err := startUpstream(t.Context(), "single-user")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(upstream.Stop)
+	upstream := ownUpstream(t, "single-user")
 	before := madeAt(t, upstream)
 	own := map[string]string{
 		"UPSTREAM_URL": upstream.URL(), "UPSTREAM_API_KEY_FILE": upstream.KeyFile(), "UPSTREAM_WORKSPACE_ROOT": upstream.Workspaces(),

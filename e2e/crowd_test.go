@@ -36,19 +36,8 @@ type crowd struct {
 func newCrowd(t *testing.T) *crowd {
 	t.Helper()
 	c := &crowd{t: t}
-	var err error
-	if c.upstream, err = startUpstream(t.Context(), "upstream-of-"+t.Name()[:20]); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.upstream.Stop)
-	address, err := url.Parse(c.upstream.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.wire, err = relay.Listen(address.Host, nil); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.wire.Close)
+	c.upstream = ownUpstream(t, "upstream-of-"+t.Name()[:20])
+	c.wire = relayTo(t, c.upstream)
 	c.server = start(t, map[string]string{
 		"UPSTREAM_URL":            "http://" + c.wire.Addr(),
 		"UPSTREAM_API_KEY_FILE":   c.upstream.KeyFile(),

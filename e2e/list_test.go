@@ -118,7 +118,7 @@ func (l *lister) compareLists(sort, status string) {
 		}
 		return q
 	}
-	within(l.t, 15*time.Second, "the list by "+filter().Encode()+" is the upstream's", func() error {
+	within(l.t, time.Minute, "the list by "+filter().Encode()+" is the upstream's", func() error {
 		want := slices.DeleteFunc(l.upstreamWalk(filter()), func(id string) bool { return !l.own[id] })
 		for _, limit := range []int{1, 5, 12, 100} {
 			if got := l.walk(l.product, filter(), limit); !slices.Equal(got, want) {

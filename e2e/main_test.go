@@ -1,8 +1,8 @@
 // Package e2e holds the journeys: what users, operators and attackers do, against the real agent-server, a real Postgres and a
 // real browser.
 //
-// Nothing of the product is imported but the names of its guards: it runs as the binary that people run. Only the language model
-// is scripted. A relay stands in front of every instance and looks in every byte that is delivered for what nobody may be sent
+// Nothing of the product is imported but the names of its guards and of what it seals: it runs as the binary that people run. Only
+// the language model is scripted. A relay stands in front of every instance and looks in every byte that is delivered for what nobody may be sent
 // (delivered_test.go): keys, the upstream's cookie, folders of its host. What it finds, or keys that a log holds, fail the whole run.
 package e2e_test
 

@@ -48,6 +48,8 @@ type caller struct {
 	about         exhibit // of the team
 	mine          exhibit // started by the caller, where they may
 	theirs        exhibit // of a team that is not the caller's
+	team          string  // the team that is asked about
+	theirTeam     string  // one that is not the caller's
 	foreign       []string
 }
 
@@ -107,11 +109,15 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 	}
 	all.Wait()
 	shared := sharedByAll(t, m.shown)
-	ours := append(m.shown.marks(), team, m.owner.email)
+	kept := keptByTeam(m.owner, team)
+	ours := append(m.shown.marks(), team, m.owner.email, kept)
 	for _, c := range m.callers {
 		switch c.column {
 		case "viewer", "developer", "admin", "owner":
 			c.theirs, c.foreign = theirs, append(theirs.marks(), other.email)
+			if c.column == "viewer" || c.column == "developer" {
+				c.foreign = append(c.foreign, kept)
+			}
 			c.warm(t)
 		case "other":
 			c.mine, c.theirs, c.foreign = theirs, m.shown, ours
@@ -129,12 +135,19 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 			c.warm(t)
 		}
 	}
+	personal := other.want(http.StatusOK, other.get("/api/teams/")).header.Get("X-Team-Id")
 	for _, c := range m.callers {
 		c.foreign = append(slices.Clone(c.foreign), shared...)
+		c.team, c.theirTeam = team, team
+		if c.client.team == team {
+			c.theirTeam = personal
+		}
 	}
-	m.naming = &caller{column: "other", label: "naming", client: other.inTeam(team), user: "", about: m.shown, mine: m.shown, theirs: m.shown}
+	m.naming = &caller{
+		column: "other", label: "naming", client: other.inTeam(team), user: "", about: m.shown, mine: m.shown, theirs: m.shown, team: team, theirTeam: team,
+	}
 	m.nobody = &caller{
-		column: "anonymous", client: newClient(t, m.server.url), user: "anonymous",
+		column: "anonymous", client: newClient(t, m.server.url), user: "anonymous", team: team, theirTeam: team,
 		about: m.shown, mine: m.shown, theirs: m.shown, foreign: slices.Concat(ours, theirs.marks(), []string{other.email}, shared),
 	}
 }
@@ -148,6 +161,14 @@ func sharedByAll(t *testing.T, e exhibit) []string {
 	asUpstream(t, "POST", "/api/profiles/sample", map[string]any{"llm": map[string]any{"model": "openai/" + mark}})
 	asUpstream(t, "POST", "/api/workspaces", map[string]any{"workspaces": []any{map[string]any{"id": "/" + mark, "name": mark, "path": e.dir}}})
 	return []string{mark}
+}
+
+// keptByTeam is the value of a secret of the team's, which its agents may use and only those who keep it may see.
+func keptByTeam(owner *client, team string) string {
+	owner.t.Helper()
+	value := "kept" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	owner.want(http.StatusOK, owner.json("PUT", "/api/teams/"+team+"/secrets", map[string]any{"name": "of_the_team", "value": value}))
+	return value
 }
 
 // spoil takes from the last three what makes them callers, before their tokens are used for the first time.
@@ -248,6 +269,7 @@ func (c *caller) fill(text string) string {
 		"{event}": c.about.event, "{event_id}": c.about.event, "{sha}": c.about.sha, "{command}": c.about.command, "{mine}": c.mine.id,
 		"{theirs}": c.theirs.id, "{theirdir}": c.theirs.dir, "{theirfile}": c.theirs.file,
 		"{conversation_id}": c.about.id, "{runtime_conversation_id}": c.about.id,
+		"{team_id}": c.team, "{theirteam}": c.theirTeam, "{caller}": c.column,
 		"{hex}": strings.ToUpper(strings.ReplaceAll(c.about.id, "-", "")),
 	}
 	return placeholder.ReplaceAllStringFunc(text, func(name string) string {

@@ -84,7 +84,7 @@ func readRequests(t *testing.T) []matrixRequest {
 }
 
 func plain(t *testing.T, written []matrixRequest) (all []matrixRequest) {
-	for operation := range upstreamOperations(t) {
+	for operation := range allOperations(t) {
 		if !slices.ContainsFunc(written, func(r matrixRequest) bool { return r.key == operation }) {
 			method, path, _ := strings.Cut(operation, " ")
 			all = append(all, matrixRequest{key: operation, method: method, path: path})
@@ -97,9 +97,22 @@ func plain(t *testing.T, written []matrixRequest) (all []matrixRequest) {
 // upstreamOperations are all that the upstream serves.
 func upstreamOperations(t testing.TB) map[string]bool {
 	t.Helper()
+	return listed(t, "../proxy/agentserver/testdata/operations-1.49.1.txt")
+}
+
+// allOperations are those, and ours that go by the same table.
+func allOperations(t testing.TB) map[string]bool {
+	t.Helper()
+	return listed(t, "../proxy/agentserver/testdata/operations-1.49.1.txt", "../proxy/agentserver/testdata/operations-own.txt", "../internal/app/testdata/operations-team.txt")
+}
+
+func listed(t testing.TB, files ...string) map[string]bool {
+	t.Helper()
 	all := map[string]bool{}
-	for _, line := range lines(t, "../proxy/agentserver/testdata/operations-1.49.1.txt") {
-		all[strings.TrimSpace(line)] = true
+	for _, file := range files {
+		for _, line := range lines(t, file) {
+			all[strings.TrimSpace(line)] = true
+		}
 	}
 	return all
 }

@@ -325,7 +325,7 @@ func (s *seat) breaksOff(what string, one transfer, deadline time.Time) {
 func (s *seat) goesOn(what string, one transfer) {
 	s.t.Helper()
 	before := one.moved()
-	within(s.t, 10*time.Second, "the "+what+" goes on", func() error {
+	within(s.t, 30*time.Second, "the "+what+" goes on", func() error {
 		select {
 		case err := <-one.ended:
 			return fmt.Errorf("it ended: %w", err)
