@@ -328,6 +328,7 @@ func (s *seat) goesOn(what string, one transfer) {
 	within(s.t, 30*time.Second, "the "+what+" goes on", func() error {
 		select {
 		case err := <-one.ended:
+			one.ended <- err // the next look shall say so, too
 			return fmt.Errorf("it ended: %w", err)
 		default:
 		}

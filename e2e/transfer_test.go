@@ -27,7 +27,7 @@ func (c *client) downloads(path string) transfer {
 	return one
 }
 
-// uploads starts a form with a file that does not end.
+// uploads starts a form with a file that does not end, and returns when the server has begun to read it.
 func (c *client) uploads(path string) transfer {
 	c.t.Helper()
 	body, form := io.Pipe()
@@ -73,7 +73,10 @@ func (c *client) start(method, path string, body io.Reader, contentType string) 
 	if c.team != "" {
 		r.Header.Set("X-Team-Id", c.team)
 	}
-	return (&http.Transport{DisableKeepAlives: true, DisableCompression: true}).RoundTrip(r)
+	if body != nil { // sent when the server begins to read it: when the request is one that goes on
+		r.Header.Set("Expect", "100-continue")
+	}
+	return (&http.Transport{DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: time.Minute}).RoundTrip(r)
 }
 
 // counter counts what is written.
