@@ -31,6 +31,7 @@ func TestTheVault(t *testing.T) {
 			"secrets in clear are for whose they are, and each time is on record":                  reveals,
 			"a reference to a saved secret becomes its value, and no other is followed":            lookups,
 			"an agent profile and a switch of profiles reach the upstream":                         profiles,
+			"a secret of the team's goes to a Developer's conversation by its token":               teamsSecretByToken,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -273,3 +273,18 @@ func (b *bank) agentAtUpstream(t *testing.T, id string) (agent upstreamAgent) {
 	}
 	return agent
 }
+
+// teamsSecretByToken gives a Developer's conversation a secret of the team's by what its name is answered with.
+func teamsSecretByToken(t *testing.T, b *bank) {
+	h := b.newHouse(t, "By token")
+	value := b.plant(b.ada)
+	h.ada.want(http.StatusOK, h.ada.with(h.keep, "PUT", "/api/settings/secrets", map[string]any{"name": "SHARED", "value": value}))
+	token := h.ben.want(http.StatusOK, h.ben.get("/api/settings/secrets/SHARED")).body
+	body := talkWith(map[string]any{"llm": b.provider.model(b.plant(b.ben))}, inspects("FIRST", "SHARED"))
+	body["secrets"] = map[string]any{"FIRST": map[string]any{"kind": "StaticSecret", "value": token}}
+	id := h.ben.starts(body)
+	h.ben.holds(id, map[string]string{"FIRST": value})
+	h.ben.want(http.StatusOK, h.ben.post("/api/conversations/"+id+"/secrets", map[string]any{"secrets": map[string]any{"LATER": token}}))
+	elsewhere := b.cleo.as(t, "").starts(talkWith(map[string]any{}, "say: hello"))
+	b.cleo.as(t, "").want(http.StatusUnprocessableEntity, b.cleo.as(t, "").post("/api/conversations/"+elsewhere+"/secrets", map[string]any{"secrets": map[string]any{"LATER": token}}))
+}

@@ -49,3 +49,18 @@ func TestSavedSecretsBecomeValues(t *testing.T) {
 		t.Error("a reference to nothing was passed on")
 	}
 }
+
+// A model's key as a conversation's secret could be printed by its agent.
+func TestATokenOfAKeyIsNoSecretOfAConversation(t *testing.T) {
+	t.Parallel()
+	w := newHouse(t, asIs)
+	w.ask("ann", "PATCH", "/api/settings", `{"agent_settings_diff":{"llm":{"model":"openai/mine","api_key":"sk-of-ann"}}}`)
+	key := within(t, w.askFor("encrypted", "ann", "/api/settings").object(t), "agent_settings", "llm", "api_key")
+	if text, _ := key.(string); !strings.HasPrefix(text, "ohv1.") {
+		t.Fatalf("the token is %v", key)
+	}
+	body := startBody(map[string]any{"secrets": map[string]any{"A": map[string]any{"kind": "StaticSecret", "value": key}}})
+	if a := w.ask("ann", "POST", conversationsPath, body); a.status != http.StatusUnprocessableEntity || len(w.posts()) != 0 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}

@@ -10,10 +10,11 @@ import (
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver/settings"
 )
 
-// savedSecret is a reference to a secret that was saved before: what a conversation calls it, and the name it was saved under.
+// savedSecret is a reference to a secret that was saved before: what a conversation calls it, and the name it was saved under, or
+// the token that was given for it.
 type savedSecret struct {
-	as, name    string
-	description any
+	as, name, token string
+	description     any
 }
 
 // secrets keeps what is given in clear. A reference to a saved secret is noted, for fillSaved; any other reference is refused:
@@ -37,8 +38,9 @@ func secret(s *sanitizer, loc []any, v any) (any, bool) {
 		s.lookup(loc, in)
 		return nil, false
 	case kind == "StaticSecret" || kind == "":
-		if settings.IsToken(trimmed(in, "value")) {
-			s.refuse(at(loc, "value"), "This value stands for a secret of another place. Name a saved secret by a LookupSecret, or give the secret itself.")
+		if token := trimmed(in, "value"); settings.IsToken(token) {
+			s.save(loc, in, savedSecret{token: token})
+			return nil, false
 		}
 		out := s.members(loc, in, rules{"value": text(1_000_000), "description": text(10_000)})
 		out["kind"] = "StaticSecret"
@@ -54,9 +56,13 @@ func (s *sanitizer) lookup(loc []any, in map[string]any) {
 		s.refuse(at(loc, "url"), "The server does not look secrets up elsewhere. Give the value (kind StaticSecret).")
 		return
 	}
-	as, _ := loc[len(loc)-1].(string)
-	description, _ := text(10_000)(s, at(loc, "description"), in["description"])
-	s.saved = append(s.saved, savedSecret{as: as, name: name, description: description})
+	s.save(loc, in, savedSecret{name: name})
+}
+
+func (s *sanitizer) save(loc []any, in map[string]any, found savedSecret) {
+	found.as, _ = loc[len(loc)-1].(string)
+	found.description, _ = text(10_000)(s, at(loc, "description"), in["description"])
+	s.saved = append(s.saved, found)
 }
 
 // savedName recognises the address of a secret saved with us: relative, or with the host that the client called.
@@ -80,6 +86,9 @@ func (d *Dialect) fillSaved(x *proxy.Exchange, body map[string]any, saved []save
 		return d.fillKept(x, given, saved)
 	}
 	for _, s := range saved {
+		if s.token != "" {
+			return staleSecret(s)
+		}
 		reply, err := x.Fetch(x.Request.Context(), proxy.Outgoing{
 			Method: http.MethodGet, Path: secretsPath + "/" + url.PathEscape(s.name), Query: url.Values{},
 		})
@@ -95,16 +104,29 @@ func (d *Dialect) fillSaved(x *proxy.Exchange, body map[string]any, saved []save
 
 // fillKept is fillSaved from the vault.
 func (d *Dialect) fillKept(x *proxy.Exchange, given map[string]any, saved []savedSecret) error {
-	names := make([]string, len(saved))
-	for i, s := range saved {
-		names[i] = s.name
+	var names, tokens []string
+	for _, s := range saved {
+		if s.token != "" {
+			tokens = append(tokens, s.token)
+		} else {
+			names = append(names, s.name)
+		}
 	}
 	kept, err := d.settings.Secrets(x.Request.Context(), x.Principal(), x.Team(), names)
 	if err != nil {
 		return err
 	}
+	worth, err := d.settings.SecretsOf(x.Request.Context(), x.Principal(), x.Team(), tokens)
+	if err != nil {
+		return err
+	}
 	for _, s := range saved {
 		secret, found := kept[s.name]
+		if s.token != "" {
+			if secret, found = worth[s.token]; !found {
+				return staleSecret(s)
+			}
+		}
 		if s.description == nil && secret.Description != "" {
 			s.description = secret.Description
 		}
@@ -113,6 +135,12 @@ func (d *Dialect) fillKept(x *proxy.Exchange, given map[string]any, saved []save
 		}
 	}
 	return nil
+}
+
+// staleSecret refuses a token that stands for no saved secret of the caller's.
+func staleSecret(s savedSecret) error {
+	return problem.Fields(problem.Field{Type: "value_error", Loc: []any{"body", "secrets", s.as, "value"},
+		Msg: "This value stands for a secret of another place, or is out of date. Name a saved secret by a LookupSecret, or give the secret itself."})
 }
 
 // noTokens refuses sealed tokens wherever a secret may stand: in agents, their models and the conversation's secrets.

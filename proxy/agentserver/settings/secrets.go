@@ -83,7 +83,8 @@ func (h holdings) allowedSecrets(id string, narrowed bool) (map[string]bool, err
 	return names, nil
 }
 
-// GetSecret gives a value in clear, as text: one's own, and the team's to those who keep it.
+// GetSecret gives a value in clear, as text: one's own, and the team's to those who keep it. Others get what stands for the team's:
+// a conversation of theirs that is given it as a secret gets the value.
 func (s *Surface) GetSecret(x *proxy.Exchange) error {
 	q, err := s.begin(x, opening{name: secretNamed})
 	if err != nil {
@@ -101,7 +102,11 @@ func (s *Surface) GetSecret(x *proxy.Exchange) error {
 	case k.doc == nil:
 		return errNoSecret
 	case !k.mine(q.who) && !q.who.keeps():
-		return problem.Newf(http.StatusForbidden, "'%s' belongs to the team: your agents may use it, and only an Admin may see it.", q.name)
+		token, err := s.mint(q.who, k)
+		if err != nil {
+			return k.unavailable(err)
+		}
+		return q.Text(http.StatusOK, token)
 	}
 	value, err := s.revealed(q.context(), q.who, k)
 	if err != nil {
@@ -180,4 +185,31 @@ func (s *Surface) Secrets(ctx context.Context, p *access.Principal, team uuid.UU
 		found[d.Name] = Secret{Value: value, Description: description}
 	}
 	return found, nil
+}
+
+// SecretsOf gives what tokens of saved secrets are worth to this caller's conversations, in one query. Tokens of anything else, a
+// model's key say, and those that are out of date, are missing.
+func (s *Surface) SecretsOf(ctx context.Context, p *access.Principal, team uuid.UUID, texts []string) (map[string]Secret, error) {
+	worth, all := map[string]Secret{}, make([]any, len(texts))
+	for i, text := range texts {
+		all[i] = text
+	}
+	found, err := tokensIn(all)
+	if err != nil || len(found) == 0 {
+		return worth, err
+	}
+	h, err := s.holdings(ctx, of(p, team), vault.KindSecret)
+	if err != nil {
+		return nil, err
+	}
+	for token, r := range s.redeem(h, found) {
+		switch {
+		case r.lost != nil:
+			return nil, r.lost
+		case r.key.doc != nil && r.key.field == secretField:
+			description, _ := r.key.doc.Body["description"].(string)
+			worth[token] = Secret{Value: r.value, Description: description}
+		}
+	}
+	return worth, nil
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver/settings"
 	"github.com/openhands-saas/openhands-saas/tenancy/vault"
 )
@@ -47,7 +50,19 @@ func TestATeamsSecretIsUsedByAllAndSeenByItsKeepers(t *testing.T) {
 	s.ask("dev", "GET", secrets, nil).equals(`{"secrets":[{"name":"SHARED","description":null}]}`)
 	s.ask("view", "GET", secrets, nil).equals(`{"secrets":[{"name":"SHARED","description":null}]}`)
 	s.ask("eve", "GET", secrets, nil).equals(`{"secrets":[]}`)
-	s.ask("dev", "GET", secrets+"/SHARED", nil).says(http.StatusForbidden, "'SHARED' belongs to the team: your agents may use it, and only an Admin may see it.")
+	token := s.ask("dev", "GET", secrets+"/SHARED", nil).is(http.StatusOK).text
+	worth := func(p *access.Principal, team uuid.UUID, token string) string {
+		found, err := s.SecretsOf(t.Context(), p, team, []string{token})
+		s.must(err)
+		return found[token].Value
+	}
+	if !strings.HasPrefix(token, "ohv1.") || worth(s.dev, s.team, token) != "teams" {
+		t.Errorf("dev, who may use it, gets %q, worth %q", token, worth(s.dev, s.team, token))
+	}
+	if worth(s.ada, s.team, token) != "" || worth(s.eve, s.foes, token) != "" || worth(s.dev, s.team, token+"A") != "" {
+		t.Error("the token is worth something to others, or when it was changed")
+	}
+	s.ask("dev", "PUT", secrets, map[string]any{"name": "MINE", "value": token}).is(http.StatusUnprocessableEntity)
 	s.ask("view", "GET", secrets+"/SHARED", nil).is(http.StatusForbidden)
 	s.ask("eve", "GET", secrets+"/SHARED", nil).is(http.StatusNotFound)
 	for _, who := range []string{"ada", "team ada"} {
