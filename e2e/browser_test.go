@@ -78,12 +78,16 @@ func (b *browser) do(step string, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// screenshot takes a picture for people. Now and then a busy browser draws no frame and would never answer: then there is none.
 func (b *browser) screenshot(step string) {
 	b.t.Helper()
 	b.shots++
-	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
-		b.t.Fatalf("screenshot of %s: %v", step, err)
+		b.t.Logf("no screenshot of %s: %v", step, err)
+		return
 	}
 	file := filepath.Join(artifacts, fmt.Sprintf("%s-%02d-%s.png", b.name, b.shots, strings.ReplaceAll(step, " ", "-")))
 	if err := os.MkdirAll(artifacts, 0o755); err != nil {
@@ -97,7 +101,9 @@ func (b *browser) screenshot(step string) {
 // script evaluates an expression in the page.
 func script[T any](b *browser, expression string) T {
 	b.t.Helper()
-	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.t.Fatalf("evaluate %s: %v", expression, err)
 	}

@@ -61,16 +61,21 @@ func newTap(t *testing.T, target string) *tap {
 // keep remembers the answer's head now and its body as it passes.
 func (p *tap) keep(r *http.Response) error {
 	p.count(r.Request, r.StatusCode)
-	_ = r.Header.Write(p)
+	overhear(r, p)
+	return nil
+}
+
+// overhear writes an answer's head now and its body, or what a socket carries, as it passes.
+func overhear(r *http.Response, to io.Writer) {
+	_ = r.Header.Write(to)
 	if both, ok := r.Body.(io.ReadWriteCloser); ok { // a socket
-		r.Body = kept{io.TeeReader(both, p), both}
-		return nil
+		r.Body = kept{io.TeeReader(both, to), both}
+		return
 	}
 	r.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.TeeReader(r.Body, p), r.Body}
-	return nil
+	}{io.TeeReader(r.Body, to), r.Body}
 }
 
 // kept is a socket of which what arrives is kept.

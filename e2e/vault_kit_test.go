@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -254,15 +253,7 @@ func (l *ledger) keep(r *http.Response) error {
 	l.mu.Lock()
 	l.entries = append(l.entries, e)
 	l.mu.Unlock()
-	_ = r.Header.Write(e)
-	if both, ok := r.Body.(io.ReadWriteCloser); ok { // a socket
-		r.Body = kept{io.TeeReader(both, e), both}
-		return nil
-	}
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.TeeReader(r.Body, e), r.Body}
+	overhear(r, e)
 	return nil
 }
 
