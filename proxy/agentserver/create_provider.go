@@ -37,11 +37,14 @@ func (d *Dialect) settleModel(x *proxy.Exchange, m modelAt) error {
 	if err := stringsOnly(m.loc, llm, "model", "api_key", "base_url"); err != nil {
 		return err
 	}
+	s := &sanitizer{}
+	if s.noReferences(m.loc, llm); s.err() != nil {
+		return s.err()
+	}
 	if operators, err := d.fillTokens(x, m.loc, llm); err != nil || operators {
 		return err
 	}
-	s := &sanitizer{}
-	s.noReferences(m.loc, llm)
+	s.noReferences(m.loc, llm) // in what was kept
 	if ownKey(llm) {
 		s.checkProvider(m.loc, llm)
 	}

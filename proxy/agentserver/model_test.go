@@ -145,3 +145,17 @@ func TestWhereNothingIsSaidNoOtherModelStepsIn(t *testing.T) {
 		t.Errorf("by its name: %d %s", a.status, a.body)
 	}
 }
+
+// What a client sends beside the operator's model is judged as beside any other.
+func TestBesideTheOperatorsModelNoReferencesToTheServerAreTaken(t *testing.T) {
+	t.Parallel()
+	w := newHouse(t, asIs)
+	for _, llm := range []map[string]any{
+		{"api_version": "os.environ/OH_SECRET_KEY"}, {"model": "openai/house", "aws_session_token": "os.environ/HOME"},
+		{"api_key": "operator-managed-key", "openrouter_app_name": "oidc/google/x"},
+	} {
+		if a := w.start("ann", llm); a.status != http.StatusUnprocessableEntity || len(w.posts()) != 0 {
+			t.Errorf("%v: %d %s", llm, a.status, a.body)
+		}
+	}
+}
