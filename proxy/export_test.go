@@ -31,9 +31,6 @@ func (m *Masking) Mask(s string) string { return m.text(s) }
 // MaskInPlace masks bytes as a benchmark wants it.
 func (m *Masking) MaskInPlace(b []byte) { m.whole(b) }
 
-// Ours says whether a header's name is one that no client may set.
-func Ours(name string) bool { return ours(name) }
-
 // AuthFrame reads a first message.
 func AuthFrame(message []byte) (string, bool) { return authFrame(message) }
 

@@ -168,12 +168,6 @@ func (i *Instance) Kill() {
 	<-i.Done()
 }
 
-// Pause stops the process in its tracks until Resume.
-func (i *Instance) Pause() { _ = syscall.Kill(i.PID(), syscall.SIGSTOP) }
-
-// Resume lets a paused process go on.
-func (i *Instance) Resume() { _ = syscall.Kill(i.PID(), syscall.SIGCONT) }
-
 // Stop ends it in order, as Ctrl-C does, and kills it when it takes too long.
 func (i *Instance) Stop() { i.process.Stop(30 * time.Second) }
 

@@ -33,7 +33,7 @@ func (d *Dialect) profiled(x *proxy.Exchange, in map[string]any) ([]string, erro
 	return launch.SecretRefs, nil
 }
 
-// only leaves the named secrets in a body; nil names all.
+// onlySecrets leaves the named secrets in a body; nil names all.
 func onlySecrets(body map[string]any, saved []savedSecret, names []string) []savedSecret {
 	if names == nil {
 		return saved

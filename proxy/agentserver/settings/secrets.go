@@ -93,11 +93,11 @@ func (s *Surface) GetSecret(x *proxy.Exchange) error {
 	if !q.who.Role.Has(access.SettingsWrite) {
 		return problem.New(http.StatusForbidden, "Your role may not see secrets.")
 	}
-	h, err := s.holdings(q.context(), q.who, vault.KindSecret)
+	docs, err := s.Vault.Named(q.context(), q.who.Team, q.who.User, vault.KindSecret, []string{q.name})
 	if err != nil {
 		return err
 	}
-	k := key{doc: h.find(q.scope, vault.KindSecret, q.name), field: secretField}
+	k := key{doc: holdings{who: q.who, docs: docs}.find(q.scope, vault.KindSecret, q.name), field: secretField}
 	switch {
 	case k.doc == nil:
 		return errNoSecret
