@@ -7,6 +7,7 @@ package access
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/google/uuid"
@@ -18,6 +19,12 @@ var ErrHidden = errors.New("hidden or missing")
 // ErrForbidden means that the caller sees the object but lacks the permission; it becomes 403.
 var ErrForbidden = errors.New("permission missing")
 
+// ErrScope and ErrBound are ErrForbidden for what the caller may do, but not with this API key.
+var (
+	ErrScope = fmt.Errorf("%w: the key's scope does not allow it", ErrForbidden)
+	ErrBound = fmt.Errorf("%w: the key is bound to another team", ErrForbidden)
+)
+
 // AnonymousTeam is the built-in tenant of those who come without credentials (migrations/0002_teams.sql makes it).
 var AnonymousTeam = uuid.MustParse("00000000-0000-4000-8000-0000000a0000")
 
@@ -28,12 +35,15 @@ type Membership struct {
 	Personal bool
 }
 
-// Principal is who is asking: a user with a session, or the anonymous tenant. It is immutable once made, so that it can be
-// shared by many requests.
+// Principal is who is asking: a user with a session or an API key, or the anonymous tenant. It is immutable once made, so that it
+// can be shared by many requests.
 type Principal struct {
 	User        uuid.UUID // uuid.Nil when Anonymous
 	Email       string
-	Session     uuid.UUID // the server-side session behind the credential; uuid.Nil when Anonymous
+	Session     uuid.UUID // the server-side session behind the credential, or the API key; uuid.Nil when Anonymous
+	Key         bool      // an API key, not a session
+	Scope       Scope     // of the key; NoScope for sessions
+	Bound       uuid.UUID // the only team that the key is good for; uuid.Nil for all of its owner's
 	Superuser   bool
 	Anonymous   bool
 	CurrentTeam uuid.UUID // selects lists and creates; never decides on an object
@@ -49,14 +59,19 @@ func (p *Principal) RoleIn(team uuid.UUID) (Role, bool) {
 	return p.Memberships[i].Role, true
 }
 
-// In decides on an operation of a team as a whole: ErrHidden for strangers, ErrForbidden for members without the permission.
+// In decides on an operation of a team as a whole: ErrHidden for strangers, ErrForbidden for members without the permission, and
+// for those whose key does not allow it.
 func (p *Principal) In(team uuid.UUID, permission Permission) error {
 	role, member := p.RoleIn(team)
-	if !member {
+	switch {
+	case !member:
 		return ErrHidden
-	}
-	if !role.Has(permission) {
+	case p.Bound != uuid.Nil && p.Bound != team:
+		return ErrBound
+	case !role.Has(permission):
 		return ErrForbidden
+	case !p.Scope.Allows(permission):
+		return ErrScope
 	}
 	return nil
 }

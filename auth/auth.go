@@ -32,7 +32,14 @@ type Config struct {
 	SessionLifetime time.Duration // of a browser session, used or not; 14 days by default
 	SessionIdle     time.Duration // of a browser session that is not used; no limit by default
 	Registration    string        // RegistrationInvite by default
+	RequireVerified bool          // only who proved their address may sign in and act
+	EmailDomains    []string      // of those who may register by themselves, lower-case; empty: any
+	PublicURL       string        // the origin that people see, for links in mails
 	Hooks           Hooks
+	Mail            Mailer     // nil: nobody is told anything
+	Keys            Keys       // nil: there are no API keys
+	Factors         Factors    // nil: nobody has a second factor
+	Limits          Limits     // nil: nobody is slowed down
 	HashWorkers     int        // passwords hashed at the same time; half the processors by default
 	HashQueue       int        // callers that may wait for one of them; 8 for each by default
 	Hash            HashParams // the cost of new password hashes; the contract's by default
@@ -45,6 +52,10 @@ type Config struct {
 type Hooks struct {
 	// UserCreated runs in the transaction that creates the user. teamName is empty unless the registration gave one.
 	UserCreated func(ctx context.Context, tx *postgres.Tx, u User, teamName string) error
+	// MayDelete runs in the transaction that deletes the user, before it does, and may refuse.
+	MayDelete func(ctx context.Context, tx *postgres.Tx, u User) error
+	// FactorRequired says whether the user must have a second factor: by the policy of the installation, of a team or of a role.
+	FactorRequired func(ctx context.Context, u User) (bool, error)
 }
 
 // Service is the accounts of one installation.
@@ -66,7 +77,7 @@ func New(cfg Config) *Service {
 		hasher:  newHasher(cfg.Hash, cfg.HashWorkers, cfg.HashQueue),
 		tokens:  newTokens(cfg),
 		proven:  cache.New[credentialKey, *proof](cfg.CacheLimit, cfg.DB.Bus.Fresh),
-		touches: startTouches(cfg.DB, cfg.Now, cfg.Log),
+		touches: startTouches(cfg),
 	}
 	cfg.DB.Bus.Subscribe(s.forget)
 	return s

@@ -18,9 +18,16 @@ import (
 // Identity is what a credential proves.
 type Identity struct {
 	User    User
-	Session uuid.UUID
+	Session uuid.UUID // or the API key
 	Team    uuid.UUID // what SetTeam left on the session; uuid.Nil without
 	Expires time.Time
+
+	Key   bool         // an API key, not a session
+	Scope access.Scope // of the key; access.NoScope for sessions
+	Bound uuid.UUID    // the only team that the key is good for; uuid.Nil for all of its owner's
+
+	Proved time.Time // when the user last proved who they are in this session
+	Factor time.Time // when they last showed a second factor; zero: never in this session
 }
 
 // credentialKey is a credential as it is remembered: hashed together with its class, so that a cookie never works as a token.
@@ -37,7 +44,7 @@ type proof struct {
 // Authenticate says whose credential it is, in any form. What is bad in any way is problem.Unauthorized; a database that is away
 // while the cache cannot answer is a 503. A known credential costs no query.
 func (s *Service) Authenticate(ctx context.Context, c access.Credential) (Identity, error) {
-	if !plausible(c) {
+	if !s.plausible(c) {
 		return Identity{}, problem.Unauthorized
 	}
 	key, now := keyOf(c), s.cfg.Now()
@@ -56,10 +63,10 @@ func (s *Service) Authenticate(ctx context.Context, c access.Credential) (Identi
 }
 
 // plausible refuses, before any work, what cannot be one of ours.
-func plausible(c access.Credential) bool {
+func (s *Service) plausible(c access.Credential) bool {
 	switch c.Form {
 	case access.FormBearer, access.FormKey:
-		return looksSigned(c.Token)
+		return looksSigned(c.Token) || s.isKey(c)
 	case access.FormCookie:
 		return len(c.Token) == cookieLength && isToken(c.Token)
 	case access.FormSession:
@@ -104,6 +111,9 @@ func (s *Service) read(ctx context.Context, c access.Credential) (*proof, error)
 		row, err := sessionByID(ctx, s.db, session, user)
 		return newProof(row, row.Expires, s.idleOf(row)), err
 	}
+	if s.isKey(c) {
+		return s.readKey(ctx, c.Token)
+	}
 	user, session, expires, err := s.tokens.read(c.Token)
 	if err != nil {
 		return nil, problem.Unauthorized.Because(err)
@@ -124,7 +134,10 @@ func (s *Service) idleOf(row sessionRow) time.Duration {
 }
 
 func newProof(row sessionRow, expires time.Time, idle time.Duration) *proof {
-	p := &proof{identity: Identity{User: row.User, Session: row.Session, Team: row.Team.UUID, Expires: expires}, idle: idle}
+	p := &proof{identity: Identity{User: row.User, Session: row.Session, Team: row.Team.UUID, Expires: expires, Proved: row.Proved}, idle: idle}
+	if row.Factor != nil {
+		p.identity.Factor = *row.Factor
+	}
 	p.seen.Store(row.Seen.UnixNano())
 	p.noted.Store(row.Seen.UnixNano())
 	return p
@@ -144,7 +157,7 @@ func (s *Service) use(p *proof, now time.Time) {
 	}
 	noted := p.noted.Load()
 	if now.Sub(time.Unix(0, noted)) >= every && p.noted.CompareAndSwap(noted, now.UnixNano()) {
-		s.touches.add(p.identity.Session)
+		s.touches.add(touch{id: p.identity.Session, key: p.identity.Key})
 	}
 }
 

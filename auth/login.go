@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -18,72 +16,75 @@ type Client struct{ IP, UserAgent string }
 
 // Login checks the password and opens a session behind a new access token.
 func (s *Service) Login(ctx context.Context, email, password string, from Client) (Token, error) {
-	user, err := s.prove(ctx, email, password)
+	user, err := s.prove(ctx, email, password, from)
 	if err != nil {
 		return Token{}, err
 	}
-	now := s.cfg.Now()
-	session, err := s.open(ctx, newSession{user: user, kind: kindToken, now: now, expires: now.Add(s.cfg.JWTLifetime), from: from})
-	if err != nil {
-		return Token{}, err
-	}
-	signed, err := s.tokens.sign(user, session, now, now.Add(s.cfg.JWTLifetime))
-	if err != nil {
-		return Token{}, fmt.Errorf("sign an access token: %w", err)
-	}
-	return Token{AccessToken: signed}, nil
+	return s.GrantToken(ctx, SignIn{User: user, Method: methodPassword, From: from})
 }
 
 // OpenBrowser checks the password and opens a browser session; cookie is the only copy of its token.
 func (s *Service) OpenBrowser(ctx context.Context, email, password string, from Client) (cookie string, expires time.Time, err error) {
-	user, err := s.prove(ctx, email, password)
+	user, err := s.prove(ctx, email, password, from)
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	return s.OpenBrowserFor(ctx, user, from)
+	return s.GrantBrowser(ctx, SignIn{User: user, Method: methodPassword, From: from})
 }
 
-// cookieLength is the length of a browser session's token: twice the 128 bits and more of rand.Text.
-const cookieLength = 52
+const methodPassword = "password"
 
-// OpenBrowserFor opens a browser session for somebody who has just proved in another way who they are.
-func (s *Service) OpenBrowserFor(ctx context.Context, userID uuid.UUID, from Client) (cookie string, expires time.Time, err error) {
-	cookie = rand.Text() + rand.Text()
-	hash := sha256.Sum256([]byte(cookie))
-	now := s.cfg.Now()
-	expires = now.Add(s.cfg.SessionLifetime)
-	_, err = s.open(ctx, newSession{user: userID, kind: kindBrowser, hash: hash[:], now: now, expires: expires, from: from})
-	if err != nil {
-		return "", time.Time{}, err
+// prove returns who may have a session for that password, in the contract's order: the limits, the credentials, the verified
+// address.
+func (s *Service) prove(ctx context.Context, email, password string, from Client) (uuid.UUID, error) {
+	if err := s.admit(ctx, actLogin, email, from); err != nil {
+		return uuid.Nil, err
 	}
-	return cookie, expires, nil
-}
-
-// prove returns whose password it is. Unknown, inactive and wrong cost one hash each and answer alike.
-func (s *Service) prove(ctx context.Context, email, password string) (uuid.UUID, error) {
-	account, err := accountByKey(ctx, s.db, email)
-	if err != nil {
-		return uuid.Nil, postgres.Problem(err)
-	}
-	hash := account.PasswordHash
-	if !account.IsActive {
-		hash = s.hasher.dummy
-	}
-	ok, stale, err := s.hasher.verify(ctx, hash, password)
-	if errors.Is(err, errHashFormat) { // for the caller this is a wrong password; somebody must look at the row
-		s.cfg.Log.ErrorContext(ctx, "a user cannot log in: the stored password hash is damaged", "user", account.ID)
-		err = nil
+	account, err := s.recognise(ctx, email, password)
+	if errors.Is(err, errBadCredentials) {
+		s.failed(ctx, actLogin, email, from)
 	}
 	if err != nil {
 		return uuid.Nil, err
 	}
-	if !ok || !account.IsActive {
-		return uuid.Nil, errBadCredentials
+	if s.cfg.RequireVerified && !account.IsVerified {
+		return uuid.Nil, errNotVerified
 	}
-	if stale {
-		s.rehash(ctx, account, password)
-	}
+	s.succeeded(ctx, actLogin, email, from)
 	return account.ID, nil
+}
+
+// recognise returns whose password it is. Unknown, inactive, without a password and wrong cost one hash each and answer alike.
+func (s *Service) recognise(ctx context.Context, email, password string) (account, error) {
+	a, err := accountByKey(ctx, s.db, email)
+	if err != nil {
+		return account{}, postgres.Problem(err)
+	}
+	ok, err := s.matches(ctx, a, password)
+	if err != nil {
+		return account{}, err
+	}
+	if !ok || !a.IsActive {
+		return account{}, errBadCredentials
+	}
+	return a, nil
+}
+
+// matches compares a password with an account's, which may be the zero account, and renews a hash with old parameters.
+func (s *Service) matches(ctx context.Context, a account, password string) (bool, error) {
+	hash := a.PasswordHash
+	if !a.IsActive || hash == "" {
+		hash = s.hasher.dummy
+	}
+	ok, stale, err := s.hasher.verify(ctx, hash, password)
+	if errors.Is(err, errHashFormat) { // for the caller this is a wrong password; somebody must look at the row
+		s.cfg.Log.ErrorContext(ctx, "a user cannot log in: the stored password hash is damaged", "user", a.ID)
+		err = nil
+	}
+	if err == nil && ok && stale {
+		s.rehash(ctx, a, password)
+	}
+	return ok, err
 }
 
 // rehash brings a hash up to the parameters in force. Whoever just logged in does not suffer when that fails.
@@ -105,6 +106,9 @@ func (s *Service) open(ctx context.Context, n newSession) (uuid.UUID, error) {
 	}
 	n.id = id
 	return id, s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		if err := s.noticeDevice(ctx, tx, n); err != nil {
+			return err
+		}
 		if opened, err := insertSession(ctx, tx, n); err != nil || !opened {
 			return firstOf(err, errBadCredentials)
 		}

@@ -26,6 +26,9 @@ func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := s.RegistrationOpen(); err != nil {
 		return User{}, err
 	}
+	if err := s.admit(ctx, actRegister, r.Email, r.From); err != nil {
+		return User{}, err
+	}
 	return s.create(ctx, r, creation{})
 }
 

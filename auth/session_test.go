@@ -295,7 +295,7 @@ func TestAnInactiveUserIsRefusedOnceItIsAnnounced(t *testing.T) {
 	refused(t, err, 401, "Unauthorized")
 	_, err = s.Authenticate(t.Context(), cookie)
 	refused(t, err, 401, "Unauthorized")
-	_, _, err = s.OpenBrowserFor(t.Context(), u.ID, auth.Client{})
+	_, _, err = s.GrantBrowser(t.Context(), auth.SignIn{User: u.ID})
 	refused(t, err, 400, "LOGIN_BAD_CREDENTIALS")
 }
 

@@ -32,7 +32,7 @@ func accountByKey(ctx context.Context, q sqlx.QueryerContext, email string) (acc
 	err := sqlx.GetContext(ctx, q, &a, `
 		SELECT id, email, name, avatar_url, is_active, is_superuser, is_verified, created_at, password_hash
 		FROM users
-		WHERE email_key = $1`, emailKey(email))
+		WHERE email_key = $1 AND kind = 'person'`, emailKey(email))
 	if errors.Is(err, sql.ErrNoRows) {
 		return account{}, nil
 	}
@@ -81,6 +81,8 @@ type newSession struct {
 	id, user     uuid.UUID
 	kind         string
 	hash         []byte // of the cookie; nil for tokens
+	method       string // how the user proved who they are
+	factor       bool   // with a second factor
 	now, expires time.Time
 	from         Client
 }
@@ -88,11 +90,11 @@ type newSession struct {
 // insertSession says false when there is no such active user.
 func insertSession(ctx context.Context, tx *postgres.Tx, n newSession) (bool, error) {
 	result, err := tx.ExecContext(ctx, `
-		INSERT INTO sessions (id, user_id, kind, token_hash, created_at, last_seen_at, expires_at, ip, user_agent)
-		SELECT $1, id, $3, $4, $5, $5, $6, $7, $8
+		INSERT INTO sessions (id, user_id, kind, token_hash, created_at, last_seen_at, proved_at, expires_at, ip, user_agent, method, factor_at)
+		SELECT $1, id, $3, $4, cast($5 AS timestamptz), $5, $5, $6, $7, $8, coalesce(nullif($9, ''), 'password'), CASE WHEN cast($10 AS boolean) THEN cast($5 AS timestamptz) END
 		FROM users
-		WHERE id = $2 AND is_active`,
-		n.id, n.user, n.kind, n.hash, n.now, n.expires, printable(n.from.IP), printable(n.from.UserAgent))
+		WHERE id = $2 AND is_active AND kind = 'person'`,
+		n.id, n.user, n.kind, n.hash, n.now, n.expires, printable(n.from.IP), printable(n.from.UserAgent), n.method, n.factor)
 	if err != nil {
 		return false, fmt.Errorf("insert a session: %w", err)
 	}
@@ -138,10 +140,12 @@ type sessionRow struct {
 	Team    uuid.NullUUID `db:"current_team"`
 	Expires time.Time     `db:"expires_at"`
 	Seen    time.Time     `db:"last_seen_at"`
+	Proved  time.Time     `db:"proved_at"`
+	Factor  *time.Time    `db:"factor_at"`
 }
 
 const selectSession = `
-	SELECT s.id AS session_id, s.kind, s.current_team, s.expires_at, s.last_seen_at,
+	SELECT s.id AS session_id, s.kind, s.current_team, s.expires_at, s.last_seen_at, s.proved_at, s.factor_at,
 		u.id, u.email, u.name, u.avatar_url, u.is_active, u.is_superuser, u.is_verified, u.created_at
 	FROM sessions s
 	JOIN users u ON u.id = s.user_id

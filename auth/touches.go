@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,9 +16,10 @@ import (
 // lost rather than kept waiting, and the next use tells again a minute later.
 type touches struct {
 	db    *postgres.DB
+	keys  Keys
 	now   func() time.Time
 	log   *slog.Logger
-	used  chan uuid.UUID
+	used  chan touch
 	stop  context.CancelFunc
 	ended sync.WaitGroup
 }
@@ -27,9 +29,15 @@ const (
 	touchBatch = 256
 )
 
-func startTouches(db *postgres.DB, now func() time.Time, log *slog.Logger) *touches {
+// touch is one use, of a session or of an API key.
+type touch struct {
+	id  uuid.UUID
+	key bool
+}
+
+func startTouches(cfg Config) *touches {
 	ctx, stop := context.WithCancel(context.Background())
-	t := &touches{db: db, now: now, log: log, used: make(chan uuid.UUID, touchQueue), stop: stop}
+	t := &touches{db: cfg.DB, keys: cfg.Keys, now: cfg.Now, log: cfg.Log, used: make(chan touch, touchQueue), stop: stop}
 	t.ended.Go(func() { t.run(ctx) })
 	return t
 }
@@ -39,9 +47,9 @@ func (t *touches) close() {
 	t.ended.Wait()
 }
 
-func (t *touches) add(session uuid.UUID) {
+func (t *touches) add(use touch) {
 	select {
-	case t.used <- session:
+	case t.used <- use:
 	default:
 	}
 }
@@ -52,29 +60,39 @@ func (t *touches) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case first := <-t.used:
-			t.write(ctx, t.batch(first))
+			sessions, keys := t.batch(first)
+			t.write(ctx, sessions, keys)
 		}
 	}
 }
 
 // batch takes what else is waiting.
-func (t *touches) batch(first uuid.UUID) []uuid.UUID {
-	sessions := []uuid.UUID{first}
-	for len(sessions) < touchBatch {
+func (t *touches) batch(next touch) (sessions, keys []uuid.UUID) {
+	for {
+		if next.key {
+			keys = append(keys, next.id)
+		} else {
+			sessions = append(sessions, next.id)
+		}
+		if len(sessions)+len(keys) == touchBatch {
+			return sessions, keys
+		}
 		select {
-		case next := <-t.used:
-			sessions = append(sessions, next)
+		case next = <-t.used:
 		default:
-			return sessions
+			return sessions, keys
 		}
 	}
-	return sessions
 }
 
-func (t *touches) write(ctx context.Context, sessions []uuid.UUID) {
+func (t *touches) write(ctx context.Context, sessions, keys []uuid.UUID) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := touchSessions(ctx, t.db, sessions, t.now()); err != nil && ctx.Err() == nil {
-		t.log.WarnContext(ctx, "the use of sessions was not noted", "sessions", len(sessions), "error", err)
+	err := touchSessions(ctx, t.db, sessions, t.now())
+	if len(keys) > 0 {
+		err = errors.Join(err, t.keys.Touch(ctx, keys, t.now()))
+	}
+	if err != nil && ctx.Err() == nil {
+		t.log.WarnContext(ctx, "the use of sessions and keys was not noted", "sessions", len(sessions), "keys", len(keys), "error", err)
 	}
 }

@@ -30,6 +30,7 @@ type Registration struct {
 	Password string
 	Name     *string // of the person
 	TeamName *string // of the personal team
+	From     Client  // zero for the command line
 }
 
 // maxName is the longest name of a person or a team, in characters.
@@ -88,5 +89,6 @@ var ErrRegistrationClosed = problem.New(http.StatusForbidden, "REGISTRATION_CLOS
 // The codes of the contract that routes of this package answer with.
 var (
 	errBadCredentials = problem.New(http.StatusBadRequest, "LOGIN_BAD_CREDENTIALS")
+	errNotVerified    = problem.New(http.StatusBadRequest, "LOGIN_USER_NOT_VERIFIED")
 	errUserExists     = problem.New(http.StatusBadRequest, "REGISTER_USER_ALREADY_EXISTS")
 )

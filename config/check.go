@@ -24,6 +24,7 @@ func (c *Config) check(purpose Purpose, problems *Problems) {
 	c.checkStorage(problems)
 	c.checkSecrets(purpose, problems)
 	c.checkVault(purpose, problems)
+	c.checkAccounts(problems)
 	c.checkUpstream(purpose, problems)
 	c.checkOperator(problems)
 	c.checkEgress()

@@ -30,6 +30,15 @@ const (
 	RegistrationClosed = "closed"
 )
 
+// Who must have a second factor (SECOND_FACTOR). Teams may demand more.
+const (
+	SecondFactorOptional   = "optional"
+	SecondFactorSuperusers = "superusers"
+	SecondFactorOwners     = "owners"
+	SecondFactorAdmins     = "admins"
+	SecondFactorAll        = "all"
+)
+
 // What those without credentials may do (ANONYMOUS_MODE).
 const (
 	AnonymousOff         = "off"
@@ -97,6 +106,33 @@ type Config struct {
 	SessionIdle time.Duration
 	// Registration is who may make an account: open, invite or closed.
 	Registration string
+	// RequireVerified lets only those sign in and act who proved their address.
+	RequireVerified bool
+	// AllowedEmailDomains are the domains of those who may make an account by themselves, in lower case; empty for any.
+	AllowedEmailDomains []string
+	// PasswordBlocklist refuses common passwords.
+	PasswordBlocklist bool
+	// PasswordBreachURL is asked, by the first five digits of a password's SHA-1, for passwords that leaked; empty for nobody.
+	PasswordBreachURL string
+	// RegistrationHookURL is asked about everybody who wants an account, such as by a CAPTCHA's answer; empty for nobody.
+	RegistrationHookURL string
+	// RateLimits slows down those who try too often. Off is for tests.
+	RateLimits bool
+	// SecondFactor is who must have a second factor: SecondFactorOptional and its like.
+	SecondFactor string
+	// JWTPrivateKey is an Ed25519 key in PEM (PKCS #8) that signs access tokens in the place of JWTSecret; its public half is
+	// published. Empty for none.
+	JWTPrivateKey Secret
+	// PermittedCORSOrigins are origins of foreign pages that may call with API keys.
+	PermittedCORSOrigins []string
+	// SMTPURL is where mails go out: smtp:// (STARTTLS), smtps://, or smtp+plain:// for a server on this machine. Empty: mails wait in
+	// the outbox.
+	SMTPURL Secret
+	// MailFrom is the sender of all mails, an address or "Name <address>".
+	MailFrom string
+	// GitHubClientID and its secret switch signing in by GitHub on.
+	GitHubClientID     string
+	GitHubClientSecret Secret
 	// AnonymousMode is the start value; what was set at run time is kept in the database and wins.
 	AnonymousMode string
 

@@ -14,18 +14,7 @@ type later struct {
 }
 
 func laters() []later {
-	off := []string{"off", "false", "no", "0"}
-	return []later{
-		{name: "ALLOWED_EMAIL_DOMAINS"},
-		{name: "GITHUB_CLIENT_ID"},
-		{name: "GITHUB_CLIENT_SECRET", secret: true},
-		{name: "MAIL_FROM"},
-		{name: "PASSWORD_BLOCKLIST", off: off},
-		{name: "PERMITTED_CORS_ORIGINS"},
-		{name: "RATE_LIMITS", off: off},
-		{name: "REQUIRE_VERIFIED", off: off},
-		{name: "SMTP_URL", secret: true},
-	}
+	return nil
 }
 
 // laterPrefix begins a whole family of names that come later.
@@ -42,7 +31,7 @@ func theirs() map[string]string {
 		"DB_POOL_TIMEOUT":           "each query has its own deadline",
 		"FRONTEND_URL":              "PUBLIC_URL is the one origin",
 		"REMEMBER_ME_LIFETIME":      "SESSION_LIFETIME is the longest life of a session",
-		"GITHUB_OAUTH_REDIRECT_URI": "sign-in by GitHub is not in this version",
+		"GITHUB_OAUTH_REDIRECT_URI": "PUBLIC_URL decides: /api/auth/github/callback below it",
 		"OPENHANDS_ENCRYPTION_KEY":  "the vault's keys are in VAULT_KEYSET, which has another form",
 	}
 }
@@ -135,7 +124,7 @@ func distance(a, b string) int {
 
 // ours are prefixes that make a misspelt name of the environment worth a remark.
 func ours(name string) bool {
-	return slices.ContainsFunc([]string{"DB_", "DATABASE_", "UPSTREAM_", "OPERATOR_LLM_", "JWT_", "SESSION_", "ANONYMOUS_", "EGRESS_",
+	return slices.ContainsFunc([]string{"DB_", "DATABASE_", "UPSTREAM_", "OPERATOR_LLM_", "JWT_", "SESSION_", "SMTP_", "MAIL_", "PASSWORD_", "SECOND_FACTOR", "RATE_LIMITS", "ANONYMOUS_", "EGRESS_",
 		"TRUSTED_", "ADMIN_", "LIMIT_", "FRONTEND_", "STORAGE_", "VAULT_", "FILE_STORE", "PUBLIC_", "CONTENT_", "DATA_DIR", "REGISTRATION", "SERVE_"},
 		func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -82,6 +82,34 @@ func options() []option {
 			func(c *Config) value {
 				return choiceValue{to: &c.Registration, choices: []string{RegistrationOpen, RegistrationInvite, RegistrationClosed}}
 			}},
+		{"REQUIRE_VERIFIED", "off", "only who proved their e-mail address may sign in and act",
+			func(c *Config) value { return switchValue{&c.RequireVerified} }},
+		{"ALLOWED_EMAIL_DOMAINS", "", "domains of those who may make an account by themselves; empty for any",
+			func(c *Config) value { return domainsValue{&c.AllowedEmailDomains} }},
+		{"PASSWORD_BLOCKLIST", "on", "refuse common passwords",
+			func(c *Config) value { return switchValue{&c.PasswordBlocklist} }},
+		{"PASSWORD_BREACH_URL", "", "service in the form of Pwned Passwords' range API that knows leaked passwords; empty for none",
+			func(c *Config) value { return urlValue{&c.PasswordBreachURL} }},
+		{"REGISTRATION_HOOK_URL", "", "service that is asked about everybody who registers, such as by a CAPTCHA; empty for none",
+			func(c *Config) value { return urlValue{&c.RegistrationHookURL} }},
+		{"RATE_LIMITS", "on", "slow down those who try too often; off is for tests",
+			func(c *Config) value { return switchValue{&c.RateLimits} }},
+		{"SECOND_FACTOR", SecondFactorOptional, "who must have a second factor: optional, superusers, owners, admins (and owners) or all",
+			func(c *Config) value {
+				return choiceValue{to: &c.SecondFactor, choices: []string{SecondFactorOptional, SecondFactorSuperusers, SecondFactorOwners, SecondFactorAdmins, SecondFactorAll}}
+			}},
+		{"JWT_PRIVATE_KEY", "", "Ed25519 key in PEM that signs access tokens; its public half is at /.well-known/jwks.json",
+			func(c *Config) value { return secretValue{&c.JWTPrivateKey} }},
+		{"SMTP_URL", "", "where mails go out, such as smtp://user:password@mail.example.com:587; without it they wait in the outbox",
+			func(c *Config) value { return secretValue{&c.SMTPURL} }},
+		{"MAIL_FROM", "", "sender of all mails, such as OpenHands <openhands@example.com>",
+			func(c *Config) value { return textValue{&c.MailFrom} }},
+		{"GITHUB_CLIENT_ID", "", "of the OAuth app for signing in by GitHub",
+			func(c *Config) value { return textValue{&c.GitHubClientID} }},
+		{"GITHUB_CLIENT_SECRET", "", "its secret",
+			func(c *Config) value { return secretValue{&c.GitHubClientSecret} }},
+		{"PERMITTED_CORS_ORIGINS", "", "origins of foreign pages that may call with API keys, never with cookies",
+			func(c *Config) value { return originsValue{&c.PermittedCORSOrigins} }},
 		{"ANONYMOUS_MODE", AnonymousOff, "off or passthrough: the start value for those without credentials",
 			func(c *Config) value {
 				return choiceValue{to: &c.AnonymousMode, choices: []string{AnonymousOff, AnonymousPassthrough}}
@@ -157,7 +185,7 @@ func (o option) numeric() bool {
 // plural says whether the value is a list.
 func (o option) plural() bool {
 	switch o.bind(new(Config)).(type) {
-	case secretsValue, networksValue:
+	case secretsValue, networksValue, domainsValue, originsValue:
 		return true
 	}
 	return false

@@ -1,11 +1,12 @@
 -- +migrate Up
 CREATE TABLE users (
     id            uuid PRIMARY KEY,
+    kind          text NOT NULL DEFAULT 'person' CHECK (kind IN ('person', 'service')), -- a service account belongs to its team and never signs in
     email         text NOT NULL,
     email_key     text NOT NULL UNIQUE, -- the address without letter case: what is compared
     name          text,
     avatar_url    text,
-    password_hash text NOT NULL,
+    password_hash text NOT NULL, -- empty: there is no password to sign in with
     is_active     boolean NOT NULL DEFAULT true,
     is_superuser  boolean NOT NULL DEFAULT false,
     is_verified   boolean NOT NULL DEFAULT false,
@@ -19,6 +20,9 @@ CREATE TABLE sessions (
     user_id      uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     kind         text NOT NULL CHECK (kind IN ('token', 'browser')),
     token_hash   bytea UNIQUE, -- SHA-256 of the cookie; null for access tokens, which are signed
+    method       text NOT NULL DEFAULT 'password', -- how the user signed in: password, passkey, setup, an issuer's name, …
+    proved_at    timestamptz NOT NULL DEFAULT now(), -- when the user last proved who they are, at the sign-in or for a sensitive change
+    factor_at    timestamptz, -- when a second factor was last shown; null: never in this session
     created_at   timestamptz NOT NULL DEFAULT now(),
     last_seen_at timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL,

@@ -222,11 +222,21 @@ var errPanic = errors.New("a handler panicked")
 // errRole is read by people: the UI shows it as it is.
 var errRole = problem.New(http.StatusForbidden, "Your role in this team does not allow this. Ask an Admin or an Owner of the team.")
 
+// These are for those who made the key.
+var (
+	errScope = problem.New(http.StatusForbidden, "The scope of this API key does not allow this. Use a key with a higher scope.")
+	errBound = problem.New(http.StatusForbidden, "This API key is bound to another team. Use a key of this team, or one that is bound to none.")
+)
+
 // translate gives the answers of the access package their statuses.
 func translate(err error) error {
 	switch {
 	case errors.Is(err, access.ErrHidden):
 		return problem.NotFound
+	case errors.Is(err, access.ErrScope):
+		return errScope
+	case errors.Is(err, access.ErrBound):
+		return errBound
 	case errors.Is(err, access.ErrForbidden):
 		return errRole
 	}

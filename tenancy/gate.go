@@ -112,11 +112,27 @@ func (g *Gate) principal(ctx context.Context, c access.Credential, team string) 
 	if err != nil {
 		return nil, err
 	}
-	current, err := currentTeam(memberships, team, identity.Team)
+	current, err := seatOf(identity, memberships, team)
 	if err != nil {
 		return nil, err
 	}
 	return g.share(identity, memberships, current), nil
+}
+
+// seatOf is the team that an identity acts for. A key that is bound acts for its team alone, and for nobody once its owner is no
+// member there.
+func seatOf(identity auth.Identity, memberships []access.Membership, asked string) (uuid.UUID, error) {
+	if identity.Bound == uuid.Nil {
+		return currentTeam(memberships, asked, identity.Team)
+	}
+	if !isIn(memberships, identity.Bound) {
+		return uuid.Nil, problem.Unauthorized
+	}
+	current, err := currentTeam(memberships, asked, identity.Bound)
+	if err == nil && current != identity.Bound {
+		err = access.ErrBound
+	}
+	return current, err
 }
 
 func (g *Gate) anyone(ctx context.Context, team string) (*access.Principal, error) {
@@ -136,14 +152,17 @@ func (g *Gate) anyone(ctx context.Context, team string) (*access.Principal, erro
 // share returns the principal that was made before, when nothing of it has changed.
 func (g *Gate) share(identity auth.Identity, memberships []access.Membership, current uuid.UUID) *access.Principal {
 	key := seat{identity.Session, current}
-	if p, ok := g.principals.Get(key); ok && same(p, identity.User, memberships) {
+	if p, ok := g.principals.Get(key); ok && same(p, identity, memberships) {
 		return p
 	}
 	p := &access.Principal{
 		User:        identity.User.ID,
 		Email:       identity.User.Email,
 		Session:     identity.Session,
-		Superuser:   identity.User.IsSuperuser,
+		Key:         identity.Key,
+		Scope:       identity.Scope,
+		Bound:       identity.Bound,
+		Superuser:   superuser(identity),
 		CurrentTeam: current,
 		Memberships: memberships,
 	}
@@ -151,8 +170,15 @@ func (g *Gate) share(identity auth.Identity, memberships []access.Membership, cu
 	return p
 }
 
-func same(p *access.Principal, u auth.User, memberships []access.Membership) bool {
-	return p.User == u.ID && p.Email == u.Email && p.Superuser == u.IsSuperuser && slices.Equal(p.Memberships, memberships)
+func same(p *access.Principal, i auth.Identity, memberships []access.Membership) bool {
+	return p.User == i.User.ID && p.Email == i.User.Email && p.Superuser == superuser(i) && p.Key == i.Key &&
+		p.Scope == i.Scope && p.Bound == i.Bound && slices.Equal(p.Memberships, memberships)
+}
+
+// superuser says whether the credential carries its user's rights over the installation: a key does with the highest scope only,
+// and not when it is good for one team.
+func superuser(i auth.Identity) bool {
+	return i.User.IsSuperuser && i.Scope.Covers(access.ScopeAdmin) && i.Bound == uuid.Nil
 }
 
 var errTeamHeader = problem.New(http.StatusBadRequest, TeamHeader+" must be the id of one of your teams; leave it out for your session's current team.")

@@ -27,7 +27,7 @@ func (p *Pages) Register(c echo.Context) error {
 	if err != nil {
 		return p.again(c, "register", v, err)
 	}
-	user, err := p.cfg.Auth.Register(c.Request().Context(), in.registration(password))
+	user, err := p.cfg.Auth.Register(c.Request().Context(), p.registration(c, in, password))
 	if err != nil {
 		return p.again(c, "register", v, err)
 	}
@@ -37,10 +37,17 @@ func (p *Pages) Register(c echo.Context) error {
 // admit signs in somebody whose account was just made. When that fails the account is there all the same: they sign in.
 func (p *Pages) admit(c echo.Context, user auth.User) error {
 	to := SafeReturn(c.FormValue("return"))
-	cookie, expires, err := p.cfg.Auth.OpenBrowserFor(c.Request().Context(), user.ID, p.client(c))
+	cookie, expires, err := p.cfg.Auth.GrantBrowser(c.Request().Context(), auth.SignIn{User: user.ID, Method: "register", From: p.client(c)})
 	if err != nil {
 		p.cfg.Log.ErrorContext(c.Request().Context(), "no session for a new account", "user", user.ID, "error", err)
 		return p.leave(c, loginPage)
 	}
 	return p.welcome(c, cookie, expires, to)
+}
+
+// registration is what was typed, and from where.
+func (p *Pages) registration(c echo.Context, in form, password string) auth.Registration {
+	r := in.registration(password)
+	r.From = p.client(c)
+	return r
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
 )
 
@@ -44,6 +45,31 @@ func New(s *auth.Service, opts Options) *Handlers {
 
 // maxBody bounds every body here: enough for the longest password in its longest escape.
 const maxBody = 64 << 10
+
+// identity is whose credential the request carries, in any form.
+func (h *Handlers) identity(c echo.Context) (auth.Identity, error) {
+	credential, err := auth.CredentialFrom(c.Request(), h.opts.CookieName)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	return h.auth.Authenticate(c.Request().Context(), credential)
+}
+
+// own is identity for what changes the account itself: whoever holds a key needs that scope, and a key that is bound to one team
+// changes nothing of its owner's account.
+func (h *Handlers) own(c echo.Context, least access.Scope) (auth.Identity, error) {
+	id, err := h.identity(c)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	if !id.Scope.Covers(least) {
+		return auth.Identity{}, access.ErrScope
+	}
+	if id.Bound != uuid.Nil {
+		return auth.Identity{}, access.ErrBound
+	}
+	return id, nil
+}
 
 func (h *Handlers) client(c echo.Context) auth.Client {
 	return auth.Client{IP: h.opts.ClientIP(c.Request()), UserAgent: c.Request().UserAgent()}

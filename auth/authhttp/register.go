@@ -47,6 +47,7 @@ func (h *Handlers) register(c echo.Context, namesTeam bool) (auth.User, error) {
 	if err != nil {
 		return auth.User{}, err
 	}
+	r.From = h.client(c)
 	return h.auth.Register(c.Request().Context(), r)
 }
 

@@ -12,11 +12,7 @@ import (
 
 // Me answers GET /api/users/me and /api/auth/users/me, for a credential of any form.
 func (h *Handlers) Me(c echo.Context) error {
-	credential, err := auth.CredentialFrom(c.Request(), h.opts.CookieName)
-	if err != nil {
-		return err
-	}
-	identity, err := h.auth.Authenticate(c.Request().Context(), credential)
+	identity, err := h.identity(c)
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,9 @@ func (a *App) authConfig(secret config.Secret) auth.Config {
 		SessionLifetime: a.cfg.SessionLifetime,
 		SessionIdle:     a.cfg.SessionIdle,
 		Registration:    a.cfg.Registration,
+		RequireVerified: a.cfg.RequireVerified,
+		EmailDomains:    a.cfg.AllowedEmailDomains,
+		PublicURL:       a.cfg.PublicURL,
 		Log:             a.log,
 		Hooks: auth.Hooks{UserCreated: func(ctx context.Context, tx *postgres.Tx, u auth.User, teamName string) error {
 			return a.teams.CreatePersonal(ctx, tx, u, teamName)

@@ -33,11 +33,21 @@ var (
 	tooLarge = problem.Newf(http.StatusRequestEntityTooLarge, "The request body is longer than %d bytes. Send less.", maxOwnBody)
 )
 
+// What a key may not do although its owner may; the proxy says the same.
+var (
+	errScope = problem.New(http.StatusForbidden, "The scope of this API key does not allow this. Use a key with a higher scope.")
+	errBound = problem.New(http.StatusForbidden, "This API key is bound to another team. Use a key of this team, or one that is bound to none.")
+)
+
 // translate turns what lower layers say into problems: rights, the database's absence, and echo's own errors.
 func translate(err error) error {
 	switch {
 	case errors.Is(err, access.ErrHidden):
 		return problem.NotFound
+	case errors.Is(err, access.ErrScope):
+		return errScope
+	case errors.Is(err, access.ErrBound):
+		return errBound
 	case errors.Is(err, access.ErrForbidden):
 		return problem.Forbidden
 	case errors.Is(err, os.ErrDeadlineExceeded) && problem.Of(err).Status == http.StatusBadRequest: // not a call of the database

@@ -1,0 +1,59 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// What is limited, by the folded address and by where it comes from.
+const (
+	actLogin    = "login"
+	actRegister = "register"
+	actForgot   = "forgot-password"
+	actReset    = "reset-password"
+	actVerify   = "verify"
+	actFactor   = "second-factor"
+)
+
+// admit counts one try of a stranger, under the address (folded, so that other letters are no other account) and under where it
+// comes from.
+func (s *Service) admit(ctx context.Context, action, email string, from Client) error {
+	if s.cfg.Limits == nil {
+		return nil
+	}
+	return s.cfg.Limits.Take(ctx, action, limitKeys(email, from)...)
+}
+
+// failed notes a wrong try, and succeeded forgets those before: nothing about them is worth an error to whoever signs in.
+func (s *Service) failed(ctx context.Context, action, email string, from Client) {
+	if s.cfg.Limits == nil {
+		return
+	}
+	if err := s.cfg.Limits.Failed(ctx, action, limitKeys(email, from)...); err != nil {
+		s.cfg.Log.WarnContext(ctx, "a failed try was not counted", "action", action, "error", err)
+	}
+}
+
+func (s *Service) succeeded(ctx context.Context, action, email string, from Client) {
+	if s.cfg.Limits == nil {
+		return
+	}
+	if err := s.cfg.Limits.Succeeded(ctx, action, limitKeys(email, from)...); err != nil {
+		s.cfg.Log.WarnContext(ctx, "failed tries were not forgotten", "action", action, "error", err)
+	}
+}
+
+func limitKeys(email string, from Client) []string {
+	keys := []string{}
+	if email != "" && len(email) <= maxEmail {
+		keys = append(keys, "email:"+emailKey(email))
+	}
+	if from.IP != "" {
+		keys = append(keys, "ip:"+from.IP)
+	}
+	return keys
+}
+
+// limitUser is the key under which tries of somebody known are counted.
+func limitUser(user uuid.UUID) string { return "user:" + user.String() }
