@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
@@ -30,6 +32,7 @@ func isOurs(path string) bool {
 // the raw target.
 func (a *App) handler() http.Handler {
 	own, isContent := a.guard(a.ownHandler()), a.contentHost()
+	here := newCORS(canonicalOrigins(a.cfg.PermittedCORSOrigins)).wrap(a.split(own))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.inFlight.Add(1)
 		defer a.inFlight.Add(-1)
@@ -38,6 +41,13 @@ func (a *App) handler() http.Handler {
 			a.engine.ServeContent(w, r)
 			return
 		}
+		here.ServeHTTP(w, r)
+	})
+}
+
+// split sends what is ours to own, and the rest to the proxy.
+func (a *App) split(own http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if inner := ofTeam(r); inner != nil {
 			a.engine.ServeHTTP(w, inner)
 			return
@@ -61,10 +71,19 @@ func (a *App) guard(next http.Handler) http.Handler {
 			problem.Write(w, err)
 			return
 		}
-		if err := a.engine.CheckOrigin(r); err != nil {
+		if err := a.checkOrigin(r); err != nil {
 			problem.Write(w, err)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// checkOrigin spares who brings a key: no page of another site can make a browser add one.
+func (a *App) checkOrigin(r *http.Request) error {
+	credential, err := auth.CredentialFrom(r, a.cookieName())
+	if err == nil && (credential.Form == access.FormBearer || credential.Form == access.FormKey) {
+		return nil
+	}
+	return a.engine.CheckOrigin(r)
 }
