@@ -2,7 +2,6 @@ package agentserver
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
@@ -59,9 +58,8 @@ func (d *Dialect) flatBash(x *proxy.Exchange) error {
 	if err != nil {
 		return err
 	}
-	tail := strings.TrimPrefix(x.Target.Path, "/api")
 	out := outgoing(body)
-	out.Path = conversations + "/" + x.Object.ID.String() + tail
+	out.Path = conversations + "/" + x.Object.ID.String() + "/bash/execute_bash_command"
 	if onlyReads(body["command"]) {
 		return x.Forward(out)
 	}

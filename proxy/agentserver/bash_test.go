@@ -107,6 +107,49 @@ func TestTheLogOfCommandsIsPerConversation(t *testing.T) {
 	}
 }
 
+func TestACommandThatWasStartedFlatIsFoundByTheIdThatWasAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := w.root("ann") + "/p"
+	id := w.create("ann", map[string]any{"workspace": map[string]any{"working_dir": dir}}).String()
+	theirs := w.create("bob", map[string]any{"workspace": map[string]any{"working_dir": w.root("bob") + "/p"}}).String()
+	command := uuid.NewString()
+	w.upstream.script(func(rw http.ResponseWriter, r *http.Request, _ []byte) bool {
+		_, _ = rw.Write([]byte(`{"id":"` + command + `","command":"id","items":[],"order":12345678901234567890}`))
+		return true
+	})
+	started := w.ask("ann", "POST", "/api/bash/start_bash_command", `{"command":"id","cwd":"`+dir+`"}`)
+	if want := `{"command":"id","id":"` + command + "." + id + `","items":[],"order":12345678901234567890}`; started.status != 200 || started.body != want {
+		t.Fatalf("started: %d %s", started.status, started.body)
+	}
+	log := func(named string) string { return "/api/bash/bash_events/search?kind__eq=BashOutput&command_id__eq=" + named }
+	for _, c := range []struct {
+		who, path string
+		status    int
+	}{
+		{"ann", log(command + "." + id), 200},
+		{"vic", log(command + "." + id), 200},
+		{"bob", log(command + "." + id), 404},
+		{"ann", log(command + "." + theirs), 404},
+		{"ann", log(command + "." + uuid.NewString()), 404},
+		{"ann", log("x." + id), 404},
+		{"ann", log(command + ".x"), 404},
+		{"ann", log(command), 403},
+		{"ann", log(command+"."+id) + "&command_id__eq=" + uuid.NewString(), 403},
+	} {
+		w.upstream.forget()
+		a := w.ask(c.who, "GET", c.path, "")
+		sent := w.upstream.arrived("/")
+		if a.status != c.status || (c.status == 200) != (len(sent) == 1) {
+			t.Errorf("%s %s: %d %s, forwarded %+v", c.who, c.path, a.status, a.body, sent)
+			continue
+		}
+		if c.status == 200 && sent[0].path != conversationsPath+"/"+id+"/bash/bash_events/search" {
+			t.Errorf("asked %s", sent[0].path)
+		}
+	}
+}
+
 func TestCommandsCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	w := newHouse(t, func(c *agentserver.Config) { c.Bash = false })
