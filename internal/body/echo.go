@@ -14,6 +14,10 @@ func echo(value any) any {
 			out[i] = echo(v[i])
 		}
 		return out
+	case number:
+		if _, err := v.Float64(); err != nil {
+			return nil // larger than any number that others can read
+		}
 	case brokenText, notANumber:
 		return nil
 	}

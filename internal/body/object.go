@@ -15,6 +15,7 @@ type Object struct {
 	Faults
 	values map[string]any
 	absent bool // there is no object; one fault says so, and the fields add none
+	alone  bool // each field is a parameter of its own: a missing one shows no body
 }
 
 // JSON reads the body as an object. Keys are compared with letter case, and the last of several equal keys counts.
@@ -34,6 +35,16 @@ func JSON(r *http.Request, limit int64) (*Object, error) {
 		return absent("model_attributes_type", wantObject, echoText(string(data))), nil
 	}
 	return parseObject(strings.TrimPrefix(string(data), "\ufeff"))
+}
+
+// Params is JSON for routes whose few fields FastAPI reads as parameters of their own: where there is no object, every required field
+// is missing, and a missing field shows null in the place of the body.
+func Params(r *http.Request, limit int64) (*Object, error) {
+	o, err := JSON(r, limit)
+	if err != nil {
+		return nil, err
+	}
+	return &Object{values: o.values, alone: true}, nil
 }
 
 const wantObject = "Input should be a valid dictionary or object to extract fields from"
@@ -75,6 +86,8 @@ func (o *Object) String(name string, required bool) (string, bool) {
 	}
 	switch {
 	case o.absent, value == nil && !required:
+	case !present && o.alone:
+		o.add("missing", "Field required", nil, name)
 	case !present:
 		o.add("missing", "Field required", echo(o.values), name)
 	case isBrokenText(value):
@@ -109,6 +122,14 @@ func (o *Object) Flag(name string) (value, ok bool) {
 	}
 	o.add("bool_parsing", "Input should be a valid boolean, unable to interpret input", echoField(name, o.values[name]), name)
 	return false, false
+}
+
+// FlagNotNull is Flag, and null is a fault.
+func (o *Object) FlagNotNull(name string) (value, ok bool) {
+	if o.values[name] == nil {
+		return o.noFlag(name)
+	}
+	return o.Flag(name)
 }
 
 // noFlag is for what is not even of a type that a flag could have.

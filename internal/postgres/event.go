@@ -16,6 +16,7 @@ const (
 	TopicTeam         Topic = "team"
 	TopicConversation Topic = "conversation"
 	TopicInstallation Topic = "installation"
+	TopicMail         Topic = "mail" // one was put in the outbox
 )
 
 // Event says that one thing changed. The zero Event means that anything may have changed: something may have been missed.

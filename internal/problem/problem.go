@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,9 +18,10 @@ import (
 // Error is a problem with a status and a text that anybody may read.
 type Error struct {
 	Status     int
-	Detail     any           // a string, a []Field or an object with "code" and "reason"
-	RetryAfter time.Duration // sent as Retry-After when positive, rounded up to seconds
-	Cause      error         // for the log only
+	Detail     any            // a string, a []Field or an object with "code" and "reason"
+	With       map[string]any // further members of the answer, beside detail; nil: none
+	RetryAfter time.Duration  // sent as Retry-After when positive, rounded up to seconds
+	Cause      error          // for the log only
 }
 
 // Field is one fault of a 422, in FastAPI's form. Input is always present, so it may be null.
@@ -85,7 +87,13 @@ func Of(err error) *Error {
 
 // Body is what Write writes, for answers that are made in another way.
 func Body(err error) []byte {
-	body, _ := json.Marshal(map[string]any{"detail": Of(err).Detail})
+	p := Of(err)
+	members := maps.Clone(p.With)
+	if members == nil {
+		members = map[string]any{}
+	}
+	members["detail"] = p.Detail
+	body, _ := json.Marshal(members)
 	return body
 }
 
