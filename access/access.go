@@ -23,6 +23,8 @@ var ErrForbidden = errors.New("permission missing")
 var (
 	ErrScope = fmt.Errorf("%w: the key's scope does not allow it", ErrForbidden)
 	ErrBound = fmt.Errorf("%w: the key is bound to another team", ErrForbidden)
+	// ErrFactor is ErrForbidden for a team that demands a second factor, of a caller who showed none.
+	ErrFactor = fmt.Errorf("%w: a second factor is missing", ErrForbidden)
 )
 
 // AnonymousTeam is the built-in tenant of those who come without credentials (migrations/0002_teams.sql makes it).
@@ -33,6 +35,8 @@ type Membership struct {
 	Team     uuid.UUID
 	Role     Role
 	Personal bool
+	Entered  bool // a superuser is there for a while, and is no member
+	Factor   bool // the team demands a second factor of its members
 }
 
 // Principal is who is asking: a user with a session or an API key, or the anonymous tenant. It is immutable once made, so that it
@@ -45,6 +49,7 @@ type Principal struct {
 	Scope       Scope     // of the key; NoScope for sessions
 	Bound       uuid.UUID // the only team that the key is good for; uuid.Nil for all of its owner's
 	Superuser   bool
+	Factor      bool // a second factor was shown, or there is nobody who could show one
 	Anonymous   bool
 	CurrentTeam uuid.UUID // selects lists and creates; never decides on an object
 	Memberships []Membership
@@ -59,8 +64,8 @@ func (p *Principal) RoleIn(team uuid.UUID) (Role, bool) {
 	return p.Memberships[i].Role, true
 }
 
-// In decides on an operation of a team as a whole: ErrHidden for strangers, ErrForbidden for members without the permission, and
-// for those whose key does not allow it.
+// In decides on an operation of a team as a whole: ErrHidden for strangers, ErrForbidden for members without the permission, for
+// those whose key does not allow it, and for those who did not show the second factor that the team demands.
 func (p *Principal) In(team uuid.UUID, permission Permission) error {
 	role, member := p.RoleIn(team)
 	switch {
@@ -68,12 +73,37 @@ func (p *Principal) In(team uuid.UUID, permission Permission) error {
 		return ErrHidden
 	case p.Bound != uuid.Nil && p.Bound != team:
 		return ErrBound
+	case !p.Factor && p.demands(team):
+		return ErrFactor
 	case !role.Has(permission):
 		return ErrForbidden
 	case !p.Scope.Allows(permission):
 		return ErrScope
 	}
 	return nil
+}
+
+// demands says whether the team wants its members to have shown a second factor.
+func (p *Principal) demands(team uuid.UUID) bool {
+	return slices.ContainsFunc(p.Memberships, func(m Membership) bool { return m.Team == team && m.Factor })
+}
+
+// Alone decides on what belongs to the user and to no team: any credential of theirs may, but for a key of a lesser scope than least
+// and one that is bound to a team.
+func (p *Principal) Alone(least Scope) error {
+	switch {
+	case p.Bound != uuid.Nil:
+		return ErrBound
+	case !p.Scope.Covers(least):
+		return ErrScope
+	}
+	return nil
+}
+
+// Permissions returns what the principal may do in team: what both the role and the scope hold.
+func (p *Principal) Permissions(team uuid.UUID) []Permission {
+	role, _ := p.RoleIn(team)
+	return slices.DeleteFunc(role.Permissions(), func(held Permission) bool { return p.In(team, held) != nil })
 }
 
 // Object is a conversation as far as rights are concerned. It holds no pointers, so that a map of many costs the collector

@@ -21,9 +21,12 @@ const (
 	TeamRead   Permission = "team:read"
 	TeamRename Permission = "team:rename"
 	TeamDelete Permission = "team:delete"
+	TeamPolicy Permission = "team:policy" // what the team demands of its members
 
 	MemberRead Permission = "member:read"
 	MemberAdd  Permission = "member:add"
+
+	ServiceAccountManage Permission = "service-account:manage" // with their keys
 
 	ConversationRead      Permission = "conversation:read"
 	ConversationCreate    Permission = "conversation:create"
@@ -51,8 +54,8 @@ var ranks = []struct {
 }{
 	{Viewer, []Permission{TeamRead, MemberRead, ConversationRead, FileRead, SettingsRead, SettingsPreferences}},
 	{Developer, []Permission{ConversationCreate, ConversationWrite, ConversationDelete, FileWrite, SettingsWrite}},
-	{Admin, []Permission{TeamRename, MemberAdd, ConversationDeleteAny, SettingsTeam}},
-	{Owner, []Permission{TeamDelete}},
+	{Admin, []Permission{TeamRename, MemberAdd, ServiceAccountManage, ConversationDeleteAny, SettingsTeam}},
+	{Owner, []Permission{TeamDelete, TeamPolicy}},
 }
 
 // Roles returns the roles from the least to the highest.

@@ -31,7 +31,7 @@ func TestRolesMayDoExactlyThis(t *testing.T) {
 	allow(Viewer, SettingsRead, SettingsPreferences)
 	deny(Viewer, ConversationCreate, ConversationWrite, ConversationDelete, ConversationDeleteAny)
 	deny(Viewer, FileWrite, SettingsWrite, SettingsTeam)
-	deny(Viewer, MemberAdd, TeamRename, TeamDelete)
+	deny(Viewer, MemberAdd, ServiceAccountManage, TeamRename, TeamDelete, TeamPolicy)
 	deny(Viewer, Nobody)
 
 	allow(Developer, TeamRead, MemberRead)
@@ -40,24 +40,24 @@ func TestRolesMayDoExactlyThis(t *testing.T) {
 	allow(Developer, SettingsRead, SettingsPreferences, SettingsWrite)
 	deny(Developer, ConversationDeleteAny)
 	deny(Developer, SettingsTeam)
-	deny(Developer, MemberAdd, TeamRename, TeamDelete)
+	deny(Developer, MemberAdd, ServiceAccountManage, TeamRename, TeamDelete, TeamPolicy)
 	deny(Developer, Nobody)
 
-	allow(Admin, TeamRead, TeamRename, MemberRead, MemberAdd)
+	allow(Admin, TeamRead, TeamRename, MemberRead, MemberAdd, ServiceAccountManage)
 	allow(Admin, ConversationRead, ConversationCreate, ConversationWrite, ConversationDelete, ConversationDeleteAny)
 	allow(Admin, FileRead, FileWrite)
 	allow(Admin, SettingsRead, SettingsPreferences, SettingsWrite, SettingsTeam)
-	deny(Admin, TeamDelete)
+	deny(Admin, TeamDelete, TeamPolicy)
 	deny(Admin, Nobody)
 
-	allow(Owner, TeamRead, TeamRename, TeamDelete, MemberRead, MemberAdd)
+	allow(Owner, TeamRead, TeamRename, TeamDelete, TeamPolicy, MemberRead, MemberAdd, ServiceAccountManage)
 	allow(Owner, ConversationRead, ConversationCreate, ConversationWrite, ConversationDelete, ConversationDeleteAny)
 	allow(Owner, FileRead, FileWrite)
 	allow(Owner, SettingsRead, SettingsPreferences, SettingsWrite, SettingsTeam)
 	deny(Owner, Nobody)
 
 	for _, role := range Roles() {
-		if len(asked[role]) != 17 {
+		if len(asked[role]) != 19 {
 			t.Errorf("%d permissions were asked of %s; add the new ones above", len(asked[role]), role)
 		}
 		for _, p := range role.Permissions() {

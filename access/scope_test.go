@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -25,7 +26,9 @@ func TestEveryScopeAllowsExactlyWhatItIsFor(t *testing.T) {
 		access.SettingsWrite:         {false, true, true},
 		access.TeamRename:            {false, false, true},
 		access.TeamDelete:            {false, false, true},
+		access.TeamPolicy:            {false, false, true},
 		access.MemberAdd:             {false, false, true},
+		access.ServiceAccountManage:  {false, false, true},
 		access.ConversationDeleteAny: {false, false, true},
 		access.SettingsTeam:          {false, false, true},
 	}
@@ -89,6 +92,53 @@ func TestAKeyLimitsItsOwnersRole(t *testing.T) {
 	} {
 		if err := c.p.In(c.team, c.permission); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+func TestWhatBelongsToNoTeamIsForKeysOfThatScopeThatAreBoundToNone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		p     access.Principal
+		least access.Scope
+		want  error
+	}{
+		{"a session", access.Principal{}, access.ScopeAdmin, nil},
+		{"a read key reads", access.Principal{Scope: access.ScopeRead}, access.ScopeRead, nil},
+		{"a read key does not write", access.Principal{Scope: access.ScopeRead}, access.ScopeWrite, access.ErrScope},
+		{"a write key writes", access.Principal{Scope: access.ScopeWrite}, access.ScopeWrite, nil},
+		{"a write key does not administer", access.Principal{Scope: access.ScopeWrite}, access.ScopeAdmin, access.ErrScope},
+		{"an admin key does", access.Principal{Scope: access.ScopeAdmin}, access.ScopeAdmin, nil},
+		{"a bound key does nothing", access.Principal{Scope: access.ScopeAdmin, Bound: uuid.New()}, access.ScopeRead, access.ErrBound},
+	} {
+		if err := c.p.Alone(c.least); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+func TestThePermissionsThatAreShownAreThoseThatRoleAndScopeBothHold(t *testing.T) {
+	t.Parallel()
+	here, there := uuid.New(), uuid.New()
+	memberships := []access.Membership{{Team: here, Role: access.Viewer}, {Team: there, Role: access.Owner}}
+	for _, c := range []struct {
+		name string
+		p    access.Principal
+		team uuid.UUID
+		want []access.Permission
+	}{
+		{"a session's", access.Principal{}, here, access.Viewer.Permissions()},
+		{"a read key's", access.Principal{Scope: access.ScopeRead}, there, []access.Permission{
+			access.TeamRead, access.MemberRead, access.ConversationRead, access.FileRead, access.SettingsRead,
+		}},
+		{"a write key's is a Developer's", access.Principal{Scope: access.ScopeWrite}, there, access.Developer.Permissions()},
+		{"of a key that is bound elsewhere none", access.Principal{Bound: here}, there, []access.Permission{}},
+		{"of strangers none", access.Principal{}, uuid.New(), []access.Permission{}},
+	} {
+		c.p.Memberships = memberships
+		if got := c.p.Permissions(c.team); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }

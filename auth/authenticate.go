@@ -22,12 +22,16 @@ type Identity struct {
 	Team    uuid.UUID // what SetTeam left on the session; uuid.Nil without
 	Expires time.Time
 
-	Key   bool         // an API key, not a session
+	Key     bool // an API key, not a session
+	Service bool // of a service account: nobody who could show or prove anything
+
 	Scope access.Scope // of the key; access.NoScope for sessions
 	Bound uuid.UUID    // the only team that the key is good for; uuid.Nil for all of its owner's
 
 	Proved time.Time // when the user last proved who they are in this session
 	Factor time.Time // when they last showed a second factor; zero: never in this session
+
+	HasFactor bool // the user has a second factor
 }
 
 // credentialKey is a credential as it is remembered: hashed together with its class, so that a cookie never works as a token.
@@ -41,25 +45,60 @@ type proof struct {
 	noted    atomic.Int64  // the last use that the database knows of
 }
 
-// Authenticate says whose credential it is, in any form. What is bad in any way is problem.Unauthorized; a database that is away
-// while the cache cannot answer is a 503. A known credential costs no query.
+// Authenticate says whose credential it is, in any form, and that it may be used. What is bad in any way is problem.Unauthorized; a
+// second factor that is missing is ErrFactorRequired; a database that is away while the cache cannot answer is a 503. A known
+// credential costs no query.
 func (s *Service) Authenticate(ctx context.Context, c access.Credential) (Identity, error) {
-	if !s.plausible(c) {
-		return Identity{}, problem.Unauthorized
+	id, err := s.Identify(ctx, c)
+	if err == nil {
+		err = s.demandFactor(ctx, id)
 	}
-	key, now := keyOf(c), s.cfg.Now()
+	if err != nil {
+		return Identity{}, err
+	}
+	return id, nil
+}
+
+// Identify is Authenticate for the few places that somebody must reach who has not shown the second factor yet: to show it, to get
+// one, to see who they are and to sign out.
+func (s *Service) Identify(ctx context.Context, c access.Credential) (Identity, error) {
+	now := s.cfg.Now()
+	p, err := s.proofOf(ctx, c, now)
+	if err == nil {
+		err = s.mayAct(p.identity.User)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	s.use(p, now)
+	return p.identity, nil
+}
+
+// proofOf is what a credential that is good proves, from memory if it can be.
+func (s *Service) proofOf(ctx context.Context, c access.Credential, now time.Time) (*proof, error) {
+	if !s.plausible(c) {
+		return nil, problem.Unauthorized
+	}
+	key := keyOf(c)
 	p, known := s.proven.Get(key)
 	if !known || !p.good(now) { // another replica may have seen a use that keeps the session alive: ask again
 		var err error
 		if p, err = s.check(ctx, key, c); err != nil {
-			return Identity{}, err
+			return nil, err
 		}
 	}
 	if !p.good(now) {
-		return Identity{}, problem.Unauthorized
+		return nil, problem.Unauthorized
 	}
-	s.use(p, now)
-	return p.identity, nil
+	return p, nil
+}
+
+// mayAct refuses those who have not proved their address, where that is demanded.
+func (s *Service) mayAct(u User) error {
+	if s.cfg.RequireVerified && !u.IsVerified {
+		return problem.Forbidden
+	}
+	return nil
 }
 
 // plausible refuses, before any work, what cannot be one of ours.
@@ -91,6 +130,9 @@ func keyOf(c access.Credential) credentialKey {
 func (s *Service) check(ctx context.Context, key credentialKey, c access.Credential) (*proof, error) {
 	mark := s.proven.Begin()
 	p, err := s.read(ctx, c)
+	if err == nil {
+		p.identity.HasFactor, err = s.hasFactor(ctx, p.identity.User.ID)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, problem.Unauthorized
 	}
@@ -108,8 +150,7 @@ func (s *Service) read(ctx context.Context, c access.Credential) (*proof, error)
 		return newProof(row, row.Expires, s.cfg.SessionIdle), err
 	}
 	if user, session, ok := c.Session(); ok {
-		row, err := sessionByID(ctx, s.db, session, user)
-		return newProof(row, row.Expires, s.idleOf(row)), err
+		return s.readByID(ctx, user, session)
 	}
 	if s.isKey(c) {
 		return s.readKey(ctx, c.Token)
@@ -122,12 +163,12 @@ func (s *Service) read(ctx context.Context, c access.Credential) (*proof, error)
 	if row.Expires.Before(expires) {
 		expires = row.Expires
 	}
-	return newProof(row, expires, 0), err
+	return newProof(row, expires, s.idleOf(row)), err
 }
 
-// idleOf is how long a session may rest: only those of browsers end so.
+// idleOf is how long a session may rest: those end so that would go on for long, of browsers and of refresh tokens.
 func (s *Service) idleOf(row sessionRow) time.Duration {
-	if row.Kind == kindBrowser {
+	if row.Kind == kindBrowser || row.Offline {
 		return s.cfg.SessionIdle
 	}
 	return 0
@@ -170,5 +211,7 @@ func (s *Service) forget(e postgres.Event) {
 		s.proven.DropIf(func(_ credentialKey, p *proof) bool { return p.identity.Session == e.ID })
 	case postgres.TopicUser:
 		s.proven.DropIf(func(_ credentialKey, p *proof) bool { return p.identity.User.ID == e.ID })
+	case postgres.TopicTeam: // a team that is gone takes the keys with it that were bound to it
+		s.proven.DropIf(func(_ credentialKey, p *proof) bool { return p.identity.Bound == e.ID })
 	}
 }

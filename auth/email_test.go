@@ -3,8 +3,11 @@ package auth_test
 import (
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/mail"
 )
 
 func TestAddressesAreStoredAsTheContractSays(t *testing.T) {
@@ -54,7 +57,11 @@ func TestAddressesThatAreRefused(t *testing.T) {
 }
 
 func FuzzAddressesComeOutAsTheyGoIn(f *testing.F) {
-	for _, seed := range []string{"a@example.com", "ü@BÜCHER.de", "a@xn--bcher-kva.de", "a@例え。jp", "\u0308@x.y"} {
+	for _, seed := range []string{
+		"a@example.com", "ü@BÜCHER.de", "a@xn--bcher-kva.de", "a@例え。jp", "\u0308@x.y", "=?utf-8?q?a?=@example.com", "a@example.com\r\nBcc: b@example.com",
+		"Ann <a@example.com>", "a@example.com,b@example.com", "\u212a@example.com", "İ@example.com", "a\u202e@example.com", "p\u0430ypal@example.com",
+		strings.Repeat("x", 320) + "@example.com", "a@" + strings.Repeat("x.", 160) + "com", "!#$%&'*+-/=?^_`{|}~@example.com", "ﬁ@example.com",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -64,6 +71,12 @@ func FuzzAddressesComeOutAsTheyGoIn(f *testing.F) {
 		}
 		if again, err := auth.ParseEmail(email); err != nil || again != email {
 			t.Errorf("%q became %q, and that %q, %v", text, email, again, err)
+		}
+		if !utf8.ValidString(email) || strings.ContainsFunc(email, unicode.IsControl) || strings.Count(email, "@") != 1 || len(email) > 254 {
+			t.Errorf("%q became %q", text, email)
+		}
+		if err := mail.CheckAddress(email); err != nil {
+			t.Errorf("%q is stored, and no mail can go there: %v", email, err)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -10,6 +11,8 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/openhands-saas/openhands-saas/internal/argon"
 )
 
 // HashParams is the cost of an argon2id hash.
@@ -27,10 +30,10 @@ type phc struct {
 	salt, key []byte
 }
 
-func newPHC(params HashParams, password string) phc {
-	h := phc{params: params, salt: randomBytes(saltLength)}
-	h.key = h.derive(password, keyLength)
-	return h
+func newPHC(ctx context.Context, maker argon.Maker, params HashParams, password string) (h phc, err error) {
+	h = phc{params: params, salt: randomBytes(saltLength)}
+	h.key, err = h.derive(ctx, maker, password, keyLength)
+	return h, err
 }
 
 // dummyPHC costs as much as any other and belongs to no password: its key is not derived from one.
@@ -44,12 +47,16 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-func (h phc) derive(password string, length int) []byte {
-	return argon2.IDKey([]byte(password), h.salt, h.params.Passes, h.params.Memory, h.params.Lanes, uint32(length))
+func (h phc) derive(ctx context.Context, maker argon.Maker, password string, length int) ([]byte, error) {
+	return maker.Make(ctx, argon.Job{
+		Password: []byte(password), Salt: h.salt,
+		Memory: h.params.Memory, Passes: h.params.Passes, Lanes: h.params.Lanes, Length: uint32(length),
+	})
 }
 
-func (h phc) matches(password string) bool {
-	return subtle.ConstantTimeCompare(h.derive(password, len(h.key)), h.key) == 1
+func (h phc) matches(ctx context.Context, maker argon.Maker, password string) (bool, error) {
+	key, err := h.derive(ctx, maker, password, len(h.key))
+	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1, err
 }
 
 func (h phc) String() string {
@@ -86,7 +93,7 @@ func (h phc) sane() bool {
 
 // verify compares a password with a stored hash. stale says that the hash should be made anew with params: other parameters, or
 // a bcrypt hash that was brought along.
-func verify(params HashParams, encoded, password string) (ok, stale bool, err error) {
+func verify(ctx context.Context, maker argon.Maker, params HashParams, encoded, password string) (ok, stale bool, err error) {
 	if strings.HasPrefix(encoded, "$2") {
 		err := bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password))
 		return err == nil, true, nil
@@ -95,5 +102,6 @@ func verify(params HashParams, encoded, password string) (ok, stale bool, err er
 	if err != nil {
 		return false, false, err
 	}
-	return h.matches(password), h.params != params, nil
+	ok, err = h.matches(ctx, maker, password)
+	return ok, h.params != params, err
 }

@@ -2,8 +2,11 @@ package auth
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
+
+	"github.com/openhands-saas/openhands-saas/internal/ratelimit"
 )
 
 // What is limited, by the folded address and by where it comes from.
@@ -16,8 +19,8 @@ const (
 	actFactor   = "second-factor"
 )
 
-// admit counts one try of a stranger, under the address (folded, so that other letters are no other account) and under where it
-// comes from.
+// admit counts one try of a stranger, under the address (in all its spellings) and under where it comes from. When the error is that
+// they are banned, whoever can answers as to a wrong guess.
 func (s *Service) admit(ctx context.Context, action, email string, from Client) error {
 	if s.cfg.Limits == nil {
 		return nil
@@ -44,9 +47,12 @@ func (s *Service) succeeded(ctx context.Context, action, email string, from Clie
 	}
 }
 
+// banned says whether admit refused somebody who must not learn that they are banned.
+func banned(err error) bool { return errors.Is(err, ratelimit.ErrBanned) }
+
 func limitKeys(email string, from Client) []string {
 	keys := []string{}
-	if email != "" && len(email) <= maxEmail {
+	if email != "" && len(email) <= maxEmail { // a longer one is nobody's
 		keys = append(keys, "email:"+emailKey(email))
 	}
 	if from.IP != "" {

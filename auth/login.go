@@ -4,61 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // Client is where a request came from, as far as it can be known.
 type Client struct{ IP, UserAgent string }
 
-// Login checks the password and opens a session behind a new access token.
-func (s *Service) Login(ctx context.Context, email, password string, from Client) (Token, error) {
-	user, err := s.prove(ctx, email, password, from)
+// Login checks the password and opens a session behind a new access token. The one option is Offline.
+func (s *Service) Login(ctx context.Context, email, password string, from Client, options ...func(*SignIn)) (Token, error) {
+	in, err := s.prove(ctx, email, password, from)
 	if err != nil {
 		return Token{}, err
 	}
-	return s.GrantToken(ctx, SignIn{User: user, Method: methodPassword, From: from})
+	for _, option := range options {
+		option(&in)
+	}
+	return s.GrantToken(ctx, in)
 }
 
 // OpenBrowser checks the password and opens a browser session; cookie is the only copy of its token.
 func (s *Service) OpenBrowser(ctx context.Context, email, password string, from Client) (cookie string, expires time.Time, err error) {
-	user, err := s.prove(ctx, email, password, from)
+	in, err := s.prove(ctx, email, password, from)
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	return s.GrantBrowser(ctx, SignIn{User: user, Method: methodPassword, From: from})
+	return s.GrantBrowser(ctx, in)
 }
 
 const methodPassword = "password"
 
-// prove returns who may have a session for that password, in the contract's order: the limits, the credentials, the verified
-// address.
-func (s *Service) prove(ctx context.Context, email, password string, from Client) (uuid.UUID, error) {
-	if err := s.admit(ctx, actLogin, email, from); err != nil {
-		return uuid.Nil, err
+// prove returns the sign-in of who may have a session for that password, in the contract's order: the limits, the credentials, the
+// verified address.
+func (s *Service) prove(ctx context.Context, email, password string, from Client) (SignIn, error) {
+	err := s.admit(ctx, actLogin, email, from)
+	hopeless := banned(err)
+	if err != nil && !hopeless {
+		return SignIn{}, err
 	}
-	account, err := s.recognise(ctx, email, password)
+	account, err := s.recognise(ctx, email, password, hopeless)
 	if errors.Is(err, errBadCredentials) {
 		s.failed(ctx, actLogin, email, from)
 	}
 	if err != nil {
-		return uuid.Nil, err
+		return SignIn{}, err
 	}
 	if s.cfg.RequireVerified && !account.IsVerified {
-		return uuid.Nil, errNotVerified
+		return SignIn{}, errNotVerified
 	}
 	s.succeeded(ctx, actLogin, email, from)
-	return account.ID, nil
+	return SignIn{User: account.ID, Method: methodPassword, From: from, epoch: &account.Epoch}, nil
 }
 
-// recognise returns whose password it is. Unknown, inactive, without a password and wrong cost one hash each and answer alike.
-func (s *Service) recognise(ctx context.Context, email, password string) (account, error) {
+// recognise returns whose password it is. Unknown, inactive, without a password, hopeless (for whoever is banned) and wrong cost one
+// hash each and answer alike.
+func (s *Service) recognise(ctx context.Context, email, password string, hopeless bool) (account, error) {
 	a, err := accountByKey(ctx, s.db, email)
 	if err != nil {
 		return account{}, postgres.Problem(err)
+	}
+	if hopeless {
+		a = account{}
 	}
 	ok, err := s.matches(ctx, a, password)
 	if err != nil {
@@ -98,21 +110,24 @@ func (s *Service) rehash(ctx context.Context, a account, password string) {
 	}
 }
 
-// open writes the session. It answers as for a wrong password when the account has gone since.
+// open writes the session. It answers as for a wrong password when the account has gone since, or the password has changed.
 func (s *Service) open(ctx context.Context, n newSession) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("make an id: %w", err)
 	}
 	n.id = id
-	return id, s.db.InTx(ctx, func(tx *postgres.Tx) error {
+	return id, s.db.InTx(ctx, func(tx *postgres.Tx) (err error) {
+		if n.first, err = isFirst(ctx, tx, n.user); err != nil {
+			return err
+		}
+		if found, err := noteLogin(ctx, tx, n.user, n.epoch, n.now); err != nil || !found {
+			return firstOf(err, errBadCredentials)
+		}
 		if err := s.noticeDevice(ctx, tx, n); err != nil {
 			return err
 		}
-		if opened, err := insertSession(ctx, tx, n); err != nil || !opened {
-			return firstOf(err, errBadCredentials)
-		}
-		return noteLogin(ctx, tx, n.user, n.now)
+		return insertSession(ctx, tx, n)
 	})
 }
 
@@ -134,6 +149,20 @@ func (s *Service) End(ctx context.Context, session uuid.UUID) error {
 		return tx.Notify(postgres.TopicSession, session)
 	})
 }
+
+// SignOut ends the session of a credential, whatever its user may do. An API key has none: it is revoked.
+func (s *Service) SignOut(ctx context.Context, c access.Credential) error {
+	p, err := s.proofOf(ctx, c, s.cfg.Now())
+	if err != nil {
+		return err
+	}
+	if p.identity.Key {
+		return errKeySignOut
+	}
+	return s.End(ctx, p.identity.Session)
+}
+
+var errKeySignOut = problem.New(http.StatusForbidden, "Signing out ends a session, and this is an API key. Revoke the key if it should end.")
 
 // SetTeam notes for which team a session acts when a request names none. Which team that is, and whether the user belongs to it,
 // is for others to say: here it is an id. Other replicas follow at once.

@@ -76,6 +76,24 @@ func readOneTime(ctx context.Context, tx *postgres.Tx, purpose, token string, no
 	return o, nil
 }
 
+// peekOneTime is for a first look: a token that is still good, without any hold on it.
+func peekOneTime(ctx context.Context, db *postgres.DB, purpose, token string, now time.Time) (o oneTime, err error) {
+	if len(token) != oneTimeLength {
+		return o, errNoOneTime
+	}
+	err = db.GetContext(ctx, &o, `
+		SELECT user_id, email, data, created_at, used_at
+		FROM one_time_tokens
+		WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND used_at IS NULL`, hashOneTime(token), purpose, now)
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, errNoOneTime
+	}
+	if err != nil {
+		return o, fmt.Errorf("look at a one-time token: %w", err)
+	}
+	return o, nil
+}
+
 // useOneTime uses a token up: of many at the same time exactly one gets it, all others errNoOneTime.
 func useOneTime(ctx context.Context, tx *postgres.Tx, purpose, token string, now time.Time) (o oneTime, err error) {
 	if len(token) != oneTimeLength {

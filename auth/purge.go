@@ -8,28 +8,33 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 )
 
-// How long what is over is kept: sessions for those who look into an incident, setup links for nobody.
+// How long what is over is kept: sessions for those who look into an incident, links for nobody.
 const (
-	keepSessions   = 30 * 24 * time.Hour
-	keepSetupLinks = 24 * time.Hour
+	keepSessions = 30 * 24 * time.Hour
+	keepLinks    = 24 * time.Hour
 )
 
 // purgeBatch bounds what one statement deletes, so that no lock is held for long.
 const purgeBatch = 1000
 
-// Purge deletes sessions that ended or expired more than 30 days ago and setup links that were used or expired more than a day
-// ago, and says how many rows went. Several replicas may purge at the same time.
-func (s *Service) Purge(ctx context.Context) (int, error) {
-	now := s.cfg.Now()
-	sessions, err := purge(ctx, s.db, purgeSessions, now.Add(-keepSessions))
-	if err != nil {
-		return sessions, postgres.Problem(fmt.Errorf("delete old sessions: %w", err))
+// Purge deletes sessions that ended or expired more than 30 days ago, and links that were used or expired more than a day ago, and
+// says how many rows went. Several replicas may purge at the same time.
+func (s *Service) Purge(ctx context.Context) (deleted int, err error) {
+	for _, old := range []struct {
+		what, statement string
+		keep            time.Duration
+	}{
+		{"sessions", purgeSessions, keepSessions},
+		{"setup links", purgeSetupLinks, keepLinks},
+		{"one-time tokens", purgeOneTime, keepLinks},
+	} {
+		rows, err := purge(ctx, s.db, old.statement, s.cfg.Now().Add(-old.keep))
+		deleted += rows
+		if err != nil {
+			return deleted, postgres.Problem(fmt.Errorf("delete old %s: %w", old.what, err))
+		}
 	}
-	links, err := purge(ctx, s.db, purgeSetupLinks, now.Add(-keepSetupLinks))
-	if err != nil {
-		return sessions + links, postgres.Problem(fmt.Errorf("delete old setup links: %w", err))
-	}
-	return sessions + links, nil
+	return deleted, nil
 }
 
 // The statements of Purge. Rows that another replica is deleting are left to it.
@@ -46,6 +51,13 @@ const (
 		WHERE token_hash = ANY (ARRAY(
 			SELECT token_hash FROM setup_links
 			WHERE least(expires_at, used_at) < $1
+			LIMIT $2
+			FOR UPDATE SKIP LOCKED))`
+	purgeOneTime = `
+		DELETE FROM one_time_tokens
+		WHERE token_hash = ANY (ARRAY(
+			SELECT token_hash FROM one_time_tokens
+			WHERE expires_at < $1
 			LIMIT $2
 			FOR UPDATE SKIP LOCKED))`
 )

@@ -29,7 +29,10 @@ func (s *Service) Register(ctx context.Context, r Registration) (User, error) {
 	if err := s.admit(ctx, actRegister, r.Email, r.From); err != nil {
 		return User{}, err
 	}
-	return s.create(ctx, r, creation{})
+	if err := s.domainAllowed(r.Email); err != nil {
+		return User{}, err
+	}
+	return s.create(ctx, r, creation{ask: s.cfg.Hooks.MayRegister})
 }
 
 // CreateUser makes an account whatever the registration mode, for the command line. A superuser counts as verified.
@@ -40,6 +43,10 @@ func (s *Service) CreateUser(ctx context.Context, r Registration, superuser bool
 // creation is how an account comes about.
 type creation struct {
 	superuser bool
+	verified  bool                                             // the address is known to be theirs
+	open      bool                                             // without a password: they choose one by a link
+	by        uuid.UUID                                        // the superuser who makes it
+	ask       func(ctx context.Context, r Registration) error  // asked last, and may refuse; nil: nobody is
 	actor     string                                           // recorded, when it is not the person who registers
 	claim     func(ctx context.Context, tx *postgres.Tx) error // what must hold in the same transaction; for superusers
 }
@@ -50,21 +57,42 @@ func (s *Service) create(ctx context.Context, r Registration, how creation) (Use
 		return User{}, problem.Fields(faults...)
 	}
 	email, _ := ParseEmail(r.Email) // cannot fail without a fault
-	if err := checkPassword("REGISTER_INVALID_PASSWORD", r.Password, email); err != nil {
+	if err := s.checkFirst(ctx, r.Password, email, how); err != nil {
 		return User{}, err
 	}
 	if _, taken, err := s.FindByEmail(ctx, email); taken || err != nil {
 		return User{}, firstOf(err, errUserExists)
 	}
-	hash, err := s.hasher.hash(ctx, r.Password)
+	if how.ask != nil {
+		if err := how.ask(ctx, r); err != nil {
+			return User{}, err
+		}
+	}
+	hash, err := s.firstHash(ctx, r.Password, how)
 	if err != nil {
 		return User{}, err
 	}
-	u := User{Email: email, Name: r.Name, IsActive: true, IsSuperuser: how.superuser, IsVerified: how.superuser, CreatedAt: s.cfg.Now()}
+	u := User{Email: email, Name: r.Name, IsActive: true, IsSuperuser: how.superuser, IsVerified: how.superuser || how.verified, CreatedAt: s.cfg.Now()}
 	if u.ID, err = uuid.NewV7(); err != nil {
 		return User{}, fmt.Errorf("make an id: %w", err)
 	}
 	return u, s.db.InTx(ctx, func(tx *postgres.Tx) error { return s.store(ctx, tx, u, hash, orEmpty(r.TeamName), how) })
+}
+
+// checkFirst judges the password of a new account, where it has one.
+func (s *Service) checkFirst(ctx context.Context, password, email string, how creation) error {
+	if how.open {
+		return nil
+	}
+	return s.checkPassword(ctx, "REGISTER_INVALID_PASSWORD", password, email)
+}
+
+// firstHash is empty where there is no password: nothing matches it.
+func (s *Service) firstHash(ctx context.Context, password string, how creation) (string, error) {
+	if how.open {
+		return "", nil
+	}
+	return s.hasher.hash(ctx, password)
 }
 
 func (s *Service) store(ctx context.Context, tx *postgres.Tx, u User, hash, teamName string, how creation) error {
@@ -78,8 +106,13 @@ func (s *Service) store(ctx context.Context, tx *postgres.Tx, u User, hash, team
 		return err
 	}
 	if how.actor != "" {
-		entry := audit.Entry{Actor: how.actor, Action: "user.create", Object: u.ID.String(), Detail: map[string]any{"superuser": u.IsSuperuser}}
+		entry := audit.Entry{ActorID: how.by, Actor: how.actor, Action: "user.create", Object: u.ID.String(), Detail: map[string]any{"superuser": u.IsSuperuser}}
 		if err := audit.Record(ctx, tx, entry); err != nil {
+			return err
+		}
+	}
+	if s.MustVerify(u) { // otherwise the contract sends nothing
+		if err := s.sendVerify(ctx, tx, u); err != nil {
 			return err
 		}
 	}

@@ -123,8 +123,8 @@ func TestThePasswordRule(t *testing.T) {
 		{"rule5@example.com", "xxRULE5xx", false},
 		{"rul@example.com", "xxrulxxxx", true},
 		{"rule7@example.com", "nul\x00nul\x00", true},
-		{"rule8@example.com", strings.Repeat("ü", 4096), true},
-		{"rule9@example.com", strings.Repeat("ü", 4097), false},
+		{"rule8@example.com", strings.Repeat("ü", 1024), true},
+		{"rule9@example.com", strings.Repeat("ü", 1025), false},
 	}
 	for _, c := range cases {
 		_, err := s.Register(t.Context(), auth.Registration{Email: c.email, Password: c.password})

@@ -2,8 +2,10 @@ package auth
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -31,6 +33,7 @@ type Registration struct {
 	Name     *string // of the person
 	TeamName *string // of the personal team
 	From     Client  // zero for the command line
+	Proof    string  // an answer for Hooks.MayRegister, such as of a CAPTCHA
 }
 
 // maxName is the longest name of a person or a team, in characters.
@@ -64,8 +67,29 @@ func NameFaults(field, name string, least int) []problem.Field {
 		return []problem.Field{body.TooLong(field, maxName, printable(name))}
 	case length < least:
 		return []problem.Field{body.TooShort(field, least, name)}
-	case !storable(name):
-		return []problem.Field{body.Refused(field, "A name cannot hold a NUL character.", printable(name))}
+	case !storable(name) || strings.ContainsFunc(name, unseen):
+		return []problem.Field{body.Refused(field, "A name must be one line, without control characters.", printable(name))}
+	}
+	return nil
+}
+
+// unseen are the characters that end a line, or make a text read as another without being seen.
+func unseen(c rune) bool {
+	bidi := c >= '\u202a' && c <= '\u202e' || c >= '\u2066' && c <= '\u2069'
+	return bidi || unicode.In(c, unicode.Cc, unicode.Zl, unicode.Zp)
+}
+
+// maxAvatar is the longest address of a picture, in characters.
+const maxAvatar = 500
+
+// AvatarFaults says what is wrong with the address of a picture.
+func AvatarFaults(text string) []problem.Field {
+	if utf8.RuneCountInString(text) > maxAvatar {
+		return []problem.Field{body.TooLong("avatar_url", maxAvatar, printable(text))}
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || !storable(text) || strings.ContainsFunc(text, unicode.IsSpace) {
+		return []problem.Field{body.Refused("avatar_url", "The address of a picture must begin with https:// and a host.", printable(text))}
 	}
 	return nil
 }
@@ -91,4 +115,9 @@ var (
 	errBadCredentials = problem.New(http.StatusBadRequest, "LOGIN_BAD_CREDENTIALS")
 	errNotVerified    = problem.New(http.StatusBadRequest, "LOGIN_USER_NOT_VERIFIED")
 	errUserExists     = problem.New(http.StatusBadRequest, "REGISTER_USER_ALREADY_EXISTS")
+
+	errBadReset        = problem.New(http.StatusBadRequest, "RESET_PASSWORD_BAD_TOKEN")
+	errBadVerify       = problem.New(http.StatusBadRequest, "VERIFY_USER_BAD_TOKEN")
+	errAlreadyVerified = problem.New(http.StatusBadRequest, "VERIFY_USER_ALREADY_VERIFIED")
+	errEmailTaken      = problem.New(http.StatusBadRequest, "UPDATE_USER_EMAIL_ALREADY_EXISTS")
 )

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/argon"
 	"github.com/openhands-saas/openhands-saas/internal/egress"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
@@ -36,12 +37,12 @@ type product struct {
 	engine        *proxy.Engine
 }
 
-func compose(db *postgres.DB, upstream *url.URL) (*product, error) {
+func compose(db *postgres.DB, upstream *url.URL, hashes argon.Maker) (*product, error) {
 	quiet := slog.New(slog.DiscardHandler)
 	teams := tenancy.New(db)
 	p := &product{conversations: conversation.New(db, conversation.Options{})}
 	p.auth = auth.New(auth.Config{
-		DB: db, JWTSecret: []byte(signing), JWTLifetime: 24 * time.Hour, Registration: auth.RegistrationOpen,
+		DB: db, Hashes: hashes, JWTSecret: []byte(signing), JWTLifetime: 24 * time.Hour, Registration: auth.RegistrationOpen,
 		Hooks: auth.Hooks{UserCreated: func(ctx context.Context, tx *postgres.Tx, u auth.User, name string) error {
 			return teams.CreatePersonal(ctx, tx, u, name)
 		}},
@@ -87,7 +88,7 @@ func newStand(b *testing.B) *stand {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if s.product, err = compose(db, at); err != nil {
+	if s.product, err = compose(db, at, nil); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { s.engine.Close(); s.auth.Close() })

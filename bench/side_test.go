@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -17,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/openhands-saas/openhands-saas/internal/argon"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 )
 
@@ -27,10 +29,14 @@ const (
 	databaseVariable = "BENCH_DATABASE"
 )
 
+// hashWord is the argument of the process that hashes passwords for a side.
+const hashWord = "hash-passwords"
+
 // The sides: the product's proxy, and the least that a proxy can be.
 const (
 	sideProduct = "product"
 	sideBare    = "bare"
+	sideWithin  = "within" // the product, with passwords hashed in its own process
 )
 
 // side is a process that is measured. It answers on url, and tells over its standard input and output what it has used.
@@ -154,11 +160,15 @@ func handlerOf(name string) (http.Handler, error) {
 	if err := db.Listen(ctx); err != nil {
 		return nil, err
 	}
-	p, err := compose(db, upstream)
+	var hashes argon.Maker = argon.Here{}
+	if name == sideProduct {
+		hashes = argon.NewProcess(slog.Default(), os.Args[0], hashWord) // ends with this process
+	}
+	p, err := compose(db, upstream, hashes)
 	if err != nil {
 		return nil, err
 	}
-	return p.engine, nil
+	return withLogins(p), nil
 }
 
 // bareProxy is tuned like ours: connections are kept, buffers are reused, nothing is unpacked.

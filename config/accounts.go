@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
@@ -21,7 +22,7 @@ func (c *Config) checkAccounts(problems *Problems) {
 		c.need(problems, missing, "set it, too: signing in by GitHub needs both")
 	}
 	if c.JWTPrivateKey != "" {
-		if _, err := c.SigningKey(); err != nil {
+		if _, err := c.SigningKeys(); err != nil {
 			c.fault(problems, "JWT_PRIVATE_KEY", err.Error())
 		}
 	}
@@ -55,20 +56,22 @@ func (c *Config) checkMail(problems *Problems) {
 	}
 }
 
-// SigningKey is JWT_PRIVATE_KEY as a key; nil when there is none.
-func (c *Config) SigningKey() (ed25519.PrivateKey, error) {
-	if c.JWTPrivateKey == "" {
-		return nil, nil
+// SigningKeys are the keys of JWT_PRIVATE_KEY: the first signs, the others verify. None when it is not set.
+func (c *Config) SigningKeys() (keys []ed25519.PrivateKey, err error) {
+	rest := []byte(strings.TrimSpace(c.JWTPrivateKey.Reveal()))
+	for len(rest) > 0 {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, errNoSigningKey
+		}
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		signer, ok := key.(ed25519.PrivateKey)
+		if err != nil || !ok {
+			return nil, errNoSigningKey
+		}
+		keys, rest = append(keys, signer), bytes.TrimSpace(rest)
 	}
-	block, _ := pem.Decode([]byte(strings.TrimSpace(c.JWTPrivateKey.Reveal())))
-	if block == nil {
-		return nil, errNoSigningKey
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if signer, ok := key.(ed25519.PrivateKey); ok && err == nil {
-		return signer, nil
-	}
-	return nil, errNoSigningKey
+	return keys, nil
 }
 
 var errNoSigningKey = errors.New("write an Ed25519 key in PEM; make one with: openssl genpkey -algorithm ed25519")

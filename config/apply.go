@@ -78,6 +78,7 @@ func (c *Config) derive(problems *Problems) {
 	if !c.given("SESSION_IDLE") {
 		c.SessionIdle = min(c.SessionIdle, c.SessionLifetime)
 	}
+	c.deriveProviders()
 	c.deriveDatabase(problems)
 }
 

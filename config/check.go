@@ -25,6 +25,7 @@ func (c *Config) check(purpose Purpose, problems *Problems) {
 	c.checkSecrets(purpose, problems)
 	c.checkVault(purpose, problems)
 	c.checkAccounts(problems)
+	c.checkProviders(problems)
 	c.checkUpstream(purpose, problems)
 	c.checkOperator(problems)
 	c.checkEgress()

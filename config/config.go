@@ -120,8 +120,8 @@ type Config struct {
 	RateLimits bool
 	// SecondFactor is who must have a second factor: SecondFactorOptional and its like.
 	SecondFactor string
-	// JWTPrivateKey is an Ed25519 key in PEM (PKCS #8) that signs access tokens in the place of JWTSecret; its public half is
-	// published. Empty for none.
+	// JWTPrivateKey is Ed25519 keys in PEM (PKCS #8): the first signs access tokens in the place of JWTSecret, the others verify;
+	// their public halves are published. Empty for none.
 	JWTPrivateKey Secret
 	// PermittedCORSOrigins are origins of foreign pages that may call with API keys.
 	PermittedCORSOrigins []string
@@ -133,6 +133,8 @@ type Config struct {
 	// GitHubClientID and its secret switch signing in by GitHub on.
 	GitHubClientID     string
 	GitHubClientSecret Secret
+	// OIDC are the issuers by which people sign in: the one of the environment first, then those of YAML in their order.
+	OIDC []OIDCProvider
 	// AnonymousMode is the start value; what was set at run time is kept in the database and wins.
 	AnonymousMode string
 
@@ -187,6 +189,7 @@ type Config struct {
 	// Notices are remarks for the log: what was accepted but has no effect, and what is probably not meant so.
 	Notices []string
 
+	oidc    OIDCProvider      // the one of the environment
 	origins map[string]string // where each value came from, by environment name
 	invalid map[string]bool   // names whose value could not be read
 }

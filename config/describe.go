@@ -15,7 +15,7 @@ func (c *Config) Describe() []Setting {
 	for _, o := range options() {
 		settings = append(settings, Setting{o.name, c.shown(o), c.origins[o.name]})
 	}
-	return settings
+	return append(settings, c.describeProviders()...)
 }
 
 func (c *Config) shown(o option) string {

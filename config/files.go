@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/viper"
 )
 
-// yamlLayer reads a YAML file of flat, lower-cased names. Viper lower-cases what it reads, so letter case does not matter.
-func (r registry) yamlLayer(path string, raw []byte, problems *Problems) layer {
+// yamlLayer reads a YAML file of flat, lower-cased names, and the one list of sections there is, which goes into c. Viper lower-cases what it reads, so letter case does not matter.
+func (r registry) yamlLayer(path string, raw []byte, c *Config, problems *Problems) layer {
 	origin := "file " + path
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00")) // a dot in a key is a dot
 	v.SetConfigType("yaml")
@@ -23,6 +23,10 @@ func (r registry) yamlLayer(path string, raw []byte, problems *Problems) layer {
 	l := layer{}
 	for key, content := range v.AllSettings() {
 		name := strings.ToUpper(key)
+		if name == providersName {
+			c.readProviders(content, origin, problems)
+			continue
+		}
 		text, err := r.yamlText(name, content)
 		if err != nil {
 			problems.add(name, origin, "%v", err)

@@ -60,7 +60,7 @@ func (s Sources) layers(r registry, c *Config, problems *Problems) []layer {
 	var layers []layer
 	if s.YAML != "" {
 		if raw, ok := readSource(s.YAML, "--config", problems); ok {
-			l := r.yamlLayer(s.YAML, raw, problems)
+			l := r.yamlLayer(s.YAML, raw, c, problems)
 			r.strict(l, problems)
 			layers = append(layers, l)
 		}

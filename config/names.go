@@ -17,9 +17,6 @@ func laters() []later {
 	return nil
 }
 
-// laterPrefix begins a whole family of names that come later.
-const laterPrefix = "OIDC_"
-
 // theirs are names that belong to the upstream or to its forks. They are accepted and have no effect, which is said; the
 // text says what to use instead.
 func theirs() map[string]string {
@@ -68,7 +65,7 @@ func (r registry) later(name string) (later, bool) {
 	if base, isFile := r.fileFor(name); isFile && !ok {
 		l, ok = r.laters[base]
 	}
-	return l, ok || strings.HasPrefix(name, laterPrefix)
+	return l, ok
 }
 
 func (r registry) known(name string) bool {
@@ -124,7 +121,7 @@ func distance(a, b string) int {
 
 // ours are prefixes that make a misspelt name of the environment worth a remark.
 func ours(name string) bool {
-	return slices.ContainsFunc([]string{"DB_", "DATABASE_", "UPSTREAM_", "OPERATOR_LLM_", "JWT_", "SESSION_", "SMTP_", "MAIL_", "PASSWORD_", "SECOND_FACTOR", "RATE_LIMITS", "ANONYMOUS_", "EGRESS_",
+	return slices.ContainsFunc([]string{"DB_", "DATABASE_", "UPSTREAM_", "OPERATOR_LLM_", "JWT_", "SESSION_", "SMTP_", "MAIL_", "OIDC_", "GITHUB_", "PASSWORD_", "SECOND_FACTOR", "RATE_LIMITS", "ANONYMOUS_", "EGRESS_",
 		"TRUSTED_", "ADMIN_", "LIMIT_", "FRONTEND_", "STORAGE_", "VAULT_", "FILE_STORE", "PUBLIC_", "CONTENT_", "DATA_DIR", "REGISTRATION", "SERVE_"},
 		func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

@@ -74,9 +74,9 @@ func options() []option {
 			func(c *Config) value { return secretsValue{&c.JWTSecretPrevious} }},
 		{"JWT_LIFETIME", "1h", "how long an access token is good",
 			func(c *Config) value { return spanValue{&c.JWTLifetime, time.Minute, 30 * day} }},
-		{"SESSION_LIFETIME", "720h", "longest life of a browser session",
+		{"SESSION_LIFETIME", "720h", "longest life of a browser session, and of one that refresh tokens keep going",
 			func(c *Config) value { return spanValue{&c.SessionLifetime, 5 * time.Minute, 366 * day} }},
-		{"SESSION_IDLE", "168h", "a browser session ends when it was not used for so long",
+		{"SESSION_IDLE", "168h", "such a session ends when it was not used for so long",
 			func(c *Config) value { return spanValue{&c.SessionIdle, time.Minute, 366 * day} }},
 		{"REGISTRATION", RegistrationInvite, "who may make an account: open, invite or closed",
 			func(c *Config) value {
@@ -98,7 +98,7 @@ func options() []option {
 			func(c *Config) value {
 				return choiceValue{to: &c.SecondFactor, choices: []string{SecondFactorOptional, SecondFactorSuperusers, SecondFactorOwners, SecondFactorAdmins, SecondFactorAll}}
 			}},
-		{"JWT_PRIVATE_KEY", "", "Ed25519 key in PEM that signs access tokens; its public half is at /.well-known/jwks.json",
+		{"JWT_PRIVATE_KEY", "", "Ed25519 keys in PEM: the first signs access tokens, the others verify; their public halves are at /.well-known/jwks.json",
 			func(c *Config) value { return secretValue{&c.JWTPrivateKey} }},
 		{"SMTP_URL", "", "where mails go out, such as smtp://user:password@mail.example.com:587; without it they wait in the outbox",
 			func(c *Config) value { return secretValue{&c.SMTPURL} }},
@@ -108,6 +108,22 @@ func options() []option {
 			func(c *Config) value { return textValue{&c.GitHubClientID} }},
 		{"GITHUB_CLIENT_SECRET", "", "its secret",
 			func(c *Config) value { return secretValue{&c.GitHubClientSecret} }},
+		{"OIDC_ISSUER", "", "URL of an OpenID Connect issuer by which people sign in; more of them in YAML, as a list oidc",
+			func(c *Config) value { return urlValue{&c.oidc.Issuer} }},
+		{"OIDC_CLIENT_ID", "", "our client id there",
+			func(c *Config) value { return textValue{&c.oidc.ClientID} }},
+		{"OIDC_CLIENT_SECRET", "", "its secret",
+			func(c *Config) value { return secretValue{&c.oidc.ClientSecret} }},
+		{"OIDC_NAME", "oidc", "the issuer's name in paths: /api/auth/NAME/callback",
+			func(c *Config) value { return textValue{&c.oidc.Name} }},
+		{"OIDC_TITLE", "", "what the button on the sign-in page calls it; by default its name",
+			func(c *Config) value { return textValue{&c.oidc.Title} }},
+		{"OIDC_SCOPES", "", "scopes to ask for beside openid; by default email and profile",
+			func(c *Config) value { return wordsValue{&c.oidc.Scopes} }},
+		{"OIDC_GROUPS_CLAIM", "", "claim that holds a user's groups, for roles in teams",
+			func(c *Config) value { return textValue{&c.oidc.GroupsClaim} }},
+		{"OIDC_ALLOWED_DOMAINS", "", "domains whose people may come by it for the first time, whatever REGISTRATION says, and no others",
+			func(c *Config) value { return domainsValue{&c.oidc.AllowedDomains} }},
 		{"PERMITTED_CORS_ORIGINS", "", "origins of foreign pages that may call with API keys, never with cookies",
 			func(c *Config) value { return originsValue{&c.PermittedCORSOrigins} }},
 		{"ANONYMOUS_MODE", AnonymousOff, "off or passthrough: the start value for those without credentials",
@@ -185,7 +201,7 @@ func (o option) numeric() bool {
 // plural says whether the value is a list.
 func (o option) plural() bool {
 	switch o.bind(new(Config)).(type) {
-	case secretsValue, networksValue, domainsValue, originsValue:
+	case secretsValue, networksValue, domainsValue, originsValue, wordsValue:
 		return true
 	}
 	return false

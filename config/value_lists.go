@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // originsValue is a list of origins.
@@ -21,6 +22,16 @@ func (v originsValue) set(s string) error {
 }
 
 func (v originsValue) text() string { return strings.Join(*v.to, ",") }
+
+// wordsValue is a list of words, with commas or blanks between them.
+type wordsValue struct{ to *[]string }
+
+func (v wordsValue) set(s string) error {
+	*v.to = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	return nil
+}
+
+func (v wordsValue) text() string { return strings.Join(*v.to, ",") }
 
 // domainsValue is a list of whole domains of e-mail addresses.
 type domainsValue struct{ to *[]string }

@@ -92,6 +92,11 @@ func (x *Exchange) identify() (access.Caller, error) {
 		toLogin(x.Writer, x.engine.cfg.LoginPath, x.Target)
 		return caller, nil
 	}
+	if needsFactor(err) && navigation(x.Request) {
+		x.answered = true
+		toLogin(x.Writer, x.engine.cfg.FactorPath, x.Target)
+		return caller, nil
+	}
 	if err == nil && caller.Principal == nil {
 		return caller, problem.Unauthorized
 	}
@@ -237,11 +242,18 @@ func translate(err error) error {
 		return errScope
 	case errors.Is(err, access.ErrBound):
 		return errBound
+	case errors.Is(err, access.ErrFactor):
+		return errFactor
 	case errors.Is(err, access.ErrForbidden):
 		return errRole
 	}
 	return err
 }
+
+// errFactor is what the gate answers for a user who must have a second factor; a team that demands one answers the same.
+var errFactor = problem.New(http.StatusForbidden, "SECOND_FACTOR_REQUIRED")
+
+func needsFactor(err error) bool { return err != nil && problem.Of(err).Detail == errFactor.Detail }
 
 func isUnauthorized(err error) bool {
 	p, ok := errors.AsType[*problem.Error](err)

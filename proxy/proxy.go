@@ -34,6 +34,7 @@ type Config struct {
 	Origins        []string       // the origins of our own pages (PUBLIC_URL); the request's own host counts too
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	LoginPath      string         // where navigation without a credential is sent: /account/login
+	FactorPath     string         // where navigation without the second factor that is demanded is sent: /account/security
 	Log            *slog.Logger
 	Now            func() time.Time // time.Now
 
@@ -159,6 +160,7 @@ func (c Config) check() error {
 func (c Config) withDefaults() Config {
 	c.IdentityHeaders = c.IdentityHeaders.withDefaults()
 	c.LoginPath = or(c.LoginPath, "/account/login")
+	c.FactorPath = or(c.FactorPath, "/account/security")
 	c.Log = or(c.Log, slog.Default())
 	if c.Now == nil {
 		c.Now = time.Now

@@ -3,10 +3,12 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // The bounds of a check.
@@ -178,7 +180,8 @@ func ask[T any](s *sweep, f func() (T, error)) (T, error) {
 
 // decided says whether an error is an answer about rights, rather than the absence of one.
 func decided(err error) bool {
-	return isUnauthorized(err) || errors.Is(err, access.ErrHidden) || errors.Is(err, access.ErrForbidden)
+	return isUnauthorized(err) || errors.Is(err, access.ErrHidden) || errors.Is(err, access.ErrForbidden) ||
+		problem.Of(err).Status == http.StatusForbidden // a credential that is good, but does not do: without a second factor, say
 }
 
 func (e *entry) renew(p *access.Principal, o access.Object) {

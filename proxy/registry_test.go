@@ -26,6 +26,7 @@ func TestALostRightEndsAnOpenWebSocketInTime(t *testing.T) {
 		code   websocket.StatusCode
 	}{
 		"the session ended":           {func(s *stand) { delete(s.people, "dev") }, 4001},
+		"the credential does not do":  {func(s *stand) { s.away = problem.New(http.StatusForbidden, "SECOND_FACTOR_REQUIRED") }, 4004},
 		"the conversation is deleted": {func(s *stand) { s.objects[ours] = access.Object{ID: ours, Team: red, State: access.StateDeleted} }, 4004},
 		"the conversation has no row": {func(s *stand) { delete(s.objects, ours) }, 4004},
 		"the conversation moved":      {func(s *stand) { s.objects[ours] = access.Object{ID: ours, Team: blue, State: access.StateLive} }, 4004},

@@ -29,10 +29,14 @@ func (s *Service) AddMember(ctx context.Context, p *access.Principal, team uuid.
 	}
 	var added Member
 	err = s.db.InTx(ctx, func(tx *postgres.Tx) error {
-		if err := mayGrant(ctx, tx, p, team, role); err != nil {
+		who, missing := userByAddress(ctx, tx, key)
+		if err := s.mayGrant(ctx, tx, p, team, role); err != nil {
 			return err
 		}
-		if added, err = add(ctx, tx, team, key, role); err != nil {
+		if missing != nil {
+			return missing
+		}
+		if added, err = add(ctx, tx, team, who, role); err != nil {
 			return err
 		}
 		return announce(ctx, tx, p, added)
@@ -45,8 +49,8 @@ func (s *Service) AddMember(ctx context.Context, p *access.Principal, team uuid.
 
 // mayGrant reads the caller's role once more and holds it until the commit, so that a demotion at the same moment cannot be
 // overtaken. Nobody grants a rank at or above their own.
-func mayGrant(ctx context.Context, tx *postgres.Tx, p *access.Principal, team uuid.UUID, wanted access.Role) error {
-	own, err := heldRole(ctx, tx, team, p.User)
+func (s *Service) mayGrant(ctx context.Context, tx *postgres.Tx, p *access.Principal, team uuid.UUID, wanted access.Role) error {
+	own, err := s.roleNow(ctx, tx, p, team)
 	if err != nil {
 		return err
 	}
@@ -60,13 +64,9 @@ func mayGrant(ctx context.Context, tx *postgres.Tx, p *access.Principal, team uu
 	return nil
 }
 
-func add(ctx context.Context, tx *postgres.Tx, team uuid.UUID, address string, role access.Role) (Member, error) {
-	m, err := userByAddress(ctx, tx, address)
-	if err != nil {
-		return Member{}, err
-	}
-	m.TeamID, m.Role = team, role
-	m.ID, err = insertMember(ctx, tx, team, m.UserID, role)
+func add(ctx context.Context, tx *postgres.Tx, team uuid.UUID, m Member, role access.Role) (Member, error) {
+	id, err := insertMember(ctx, tx, team, m.UserID, role)
+	m.ID, m.TeamID, m.Role = id, team, role
 	return m, err
 }
 

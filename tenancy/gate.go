@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/auth/apikey"
 	"github.com/openhands-saas/openhands-saas/internal/cache"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
@@ -65,18 +67,18 @@ func (g *Gate) Identify(r *http.Request) (access.Caller, error) {
 	return g.Resolve(r.Context(), credential, team)
 }
 
-// CheckTeam judges the team header of a request that was found to be the user's, on routes that no team decides: nil without
-// one, else the errors of Identify.
-func (g *Gate) CheckTeam(r *http.Request, user uuid.UUID) error {
+// CheckTeam judges the team header of a request that was found to be somebody's, on routes that no team decides, and the binding of
+// their key: the errors of Identify.
+func (g *Gate) CheckTeam(r *http.Request, id auth.Identity) error {
 	team, err := askedTeam(r)
-	if team == "" || err != nil {
+	if err != nil || team == "" && id.Bound == uuid.Nil {
 		return err
 	}
-	memberships, err := g.teams.Memberships(r.Context(), user)
+	memberships, err := g.memberships(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	_, err = currentTeam(memberships, team, uuid.Nil)
+	_, err = seatOf(id, memberships, team)
 	return err
 }
 
@@ -108,7 +110,7 @@ func (g *Gate) principal(ctx context.Context, c access.Credential, team string) 
 	if err != nil {
 		return nil, err
 	}
-	memberships, err := g.teams.Memberships(ctx, identity.User.ID)
+	memberships, err := g.memberships(ctx, identity)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +119,15 @@ func (g *Gate) principal(ctx context.Context, c access.Credential, team string) 
 		return nil, err
 	}
 	return g.share(identity, memberships, current), nil
+}
+
+// memberships are the user's, and where a superuser's session is for a while.
+func (g *Gate) memberships(ctx context.Context, identity auth.Identity) ([]access.Membership, error) {
+	own, err := g.teams.Memberships(ctx, identity.User.ID)
+	if err != nil || !superuser(identity) {
+		return own, err
+	}
+	return g.teams.entered(ctx, identity.Session, own)
 }
 
 // seatOf is the team that an identity acts for. A key that is bound acts for its team alone, and for nobody once its owner is no
@@ -163,6 +174,7 @@ func (g *Gate) share(identity auth.Identity, memberships []access.Membership, cu
 		Scope:       identity.Scope,
 		Bound:       identity.Bound,
 		Superuser:   superuser(identity),
+		Factor:      identity.ShowedFactor(),
 		CurrentTeam: current,
 		Memberships: memberships,
 	}
@@ -171,7 +183,7 @@ func (g *Gate) share(identity auth.Identity, memberships []access.Membership, cu
 }
 
 func same(p *access.Principal, i auth.Identity, memberships []access.Membership) bool {
-	return p.User == i.User.ID && p.Email == i.User.Email && p.Superuser == superuser(i) && p.Key == i.Key &&
+	return p.User == i.User.ID && p.Email == i.User.Email && p.Superuser == superuser(i) && p.Factor == i.ShowedFactor() && p.Key == i.Key &&
 		p.Scope == i.Scope && p.Bound == i.Bound && slices.Equal(p.Memberships, memberships)
 }
 
@@ -180,6 +192,9 @@ func same(p *access.Principal, i auth.Identity, memberships []access.Membership)
 func superuser(i auth.Identity) bool {
 	return i.User.IsSuperuser && i.Scope.Covers(access.ScopeAdmin) && i.Bound == uuid.Nil
 }
+
+// errNoSession is for programs, which say with each request which team they mean.
+var errNoSession = problem.New(http.StatusBadRequest, "An API key has no session that could remember a team. Send "+TeamHeader+" with each request, or use a key that is bound to the team.")
 
 var errTeamHeader = problem.New(http.StatusBadRequest, TeamHeader+" must be the id of one of your teams; leave it out for your session's current team.")
 
@@ -215,7 +230,46 @@ func (g *Gate) Switch(ctx context.Context, p *access.Principal, team uuid.UUID) 
 	if p.Anonymous {
 		return problem.Unauthorized // there is no session to remember it
 	}
+	if p.Key {
+		return errNoSession
+	}
 	return postgres.Problem(g.users.SetTeam(ctx, p.Session, team))
+}
+
+// Superuser says which superuser sent the request: problem.Forbidden for others. No team counts here, whatever the headers say.
+func (g *Gate) Superuser(r *http.Request) (access.Caller, error) {
+	credential, err := auth.CredentialFrom(r, g.cookieName)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	caller, err := g.Resolve(r.Context(), credential, "")
+	switch {
+	case err != nil:
+		return access.Caller{}, err
+	case caller.Principal.Anonymous:
+		return access.Caller{}, problem.Unauthorized
+	case !caller.Principal.Superuser:
+		return access.Caller{}, problem.Forbidden
+	}
+	return caller, nil
+}
+
+// RequireFresh answers auth.ErrStepUp unless the caller proved a moment ago, in this session, who they are.
+func (g *Gate) RequireFresh(ctx context.Context, c access.Caller) error {
+	identity, err := g.users.Authenticate(ctx, c.Credential)
+	if err != nil {
+		return err
+	}
+	return g.users.RequireFresh(identity)
+}
+
+// KeyEnds is when the caller's key ends; nil for sessions and for keys that do not.
+func (g *Gate) KeyEnds(ctx context.Context, c access.Caller) (*time.Time, error) {
+	identity, err := g.users.Authenticate(ctx, c.Credential)
+	if err != nil || !identity.Key {
+		return nil, err
+	}
+	return apikey.Ends(identity.Expires), nil
 }
 
 func ownTeam(memberships []access.Membership) uuid.UUID {

@@ -100,7 +100,7 @@ func TestTheCurrentTeamIsTheHeadersElseThePersonalOne(t *testing.T) {
 	r.must(err)
 	current := func(header ...string) (uuid.UUID, error) {
 		caller, err := r.gate.Identify(request(ada, header...))
-		if checked := r.gate.CheckTeam(request(ada, header...), ada.ID); !errors.Is(checked, err) {
+		if checked := r.gate.CheckTeam(request(ada, header...), auth.Identity{User: ada.User}); !errors.Is(checked, err) {
 			t.Errorf("%q: CheckTeam says %v, Identify %v", header, checked, err)
 		}
 		if err != nil {

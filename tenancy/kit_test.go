@@ -12,6 +12,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/auth/apikey"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
@@ -28,6 +29,7 @@ type replica struct {
 	t    *testing.T
 	db   *postgres.DB
 	auth *auth.Service
+	keys *apikey.Service
 	mode *tenancy.Anonymous
 	gate *tenancy.Gate
 }
@@ -35,12 +37,14 @@ type replica struct {
 func newReplica(t *testing.T, db *postgres.DB) *replica {
 	t.Helper()
 	r := &replica{Service: tenancy.New(db), t: t, db: db}
+	r.keys = apikey.New(apikey.Config{DB: db, MayBind: r.MayBind})
 	r.auth = auth.New(auth.Config{
 		DB:           db,
 		JWTSecret:    []byte("a secret of the tests, 32 bytes or more"),
 		Registration: auth.RegistrationOpen,
 		Hash:         auth.HashParams{Memory: 64, Passes: 1, Lanes: 1},
 		Hooks:        auth.Hooks{UserCreated: r.CreatePersonal},
+		Keys:         r.keys,
 	})
 	t.Cleanup(r.auth.Close)
 	r.mode = tenancy.NewAnonymous(db, false, false)

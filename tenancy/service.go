@@ -3,6 +3,8 @@ package tenancy
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -21,11 +23,26 @@ const rememberedUsers = 20_000
 type Service struct {
 	db          *postgres.DB
 	memberships *cache.Cache[uuid.UUID, []access.Membership]
+	stays       *cache.Cache[uuid.UUID, []stay] // of superusers' sessions
+	now         func() time.Time
+}
+
+// Options have useful zero values.
+type Options struct {
+	Now func() time.Time // time.Now by default
 }
 
 // New makes the service and has it follow db's notifications.
-func New(db *postgres.DB) *Service {
-	s := &Service{db: db, memberships: cache.New[uuid.UUID, []access.Membership](rememberedUsers, db.Bus.Fresh)}
+func New(db *postgres.DB, options ...Options) *Service {
+	s := &Service{
+		db: db, memberships: cache.New[uuid.UUID, []access.Membership](rememberedUsers, db.Bus.Fresh),
+		stays: cache.New[uuid.UUID, []stay](rememberedUsers, db.Bus.Fresh), now: time.Now,
+	}
+	for _, o := range options {
+		if o.Now != nil {
+			s.now = o.Now
+		}
+	}
 	db.Bus.Subscribe(s.follow)
 	return s
 }
@@ -34,12 +51,18 @@ func (s *Service) follow(e postgres.Event) {
 	switch e.Topic {
 	case "":
 		s.memberships.DropAll()
+		s.stays.DropAll()
+	case postgres.TopicSession:
+		s.stays.Drop(e.ID)
 	case postgres.TopicUser:
 		s.memberships.Drop(e.ID)
 	case postgres.TopicTeam:
 		s.memberships.DropIf(func(_ uuid.UUID, list []access.Membership) bool {
 			_, member := (&access.Principal{Memberships: list}).RoleIn(e.ID)
 			return member
+		})
+		s.stays.DropIf(func(_ uuid.UUID, stays []stay) bool {
+			return slices.ContainsFunc(stays, func(stay stay) bool { return stay.Team == e.ID })
 		})
 	}
 }
@@ -62,7 +85,7 @@ func (s *Service) Memberships(ctx context.Context, user uuid.UUID) ([]access.Mem
 func (s *Service) Teams(ctx context.Context, p *access.Principal) ([]Team, error) {
 	readable := make([]uuid.UUID, 0, len(p.Memberships))
 	for _, m := range p.Memberships {
-		if m.Role.Has(access.TeamRead) {
+		if p.In(m.Team, access.TeamRead) == nil {
 			readable = append(readable, m.Team)
 		}
 	}
@@ -71,8 +94,7 @@ func (s *Service) Teams(ctx context.Context, p *access.Principal) ([]Team, error
 		return nil, postgres.Problem(fmt.Errorf("list teams: %w", err))
 	}
 	for i, t := range teams {
-		role, _ := p.RoleIn(t.ID)
-		teams[i] = t.as(role)
+		teams[i] = t.as(p)
 	}
 	return teams, nil
 }
@@ -89,8 +111,7 @@ func (s *Service) Team(ctx context.Context, p *access.Principal, id uuid.UUID) (
 	if len(teams) == 0 {
 		return Team{}, access.ErrHidden
 	}
-	role, _ := p.RoleIn(id)
-	return teams[0].as(role), nil
+	return teams[0].as(p), nil
 }
 
 // PersonalOf returns the user's own personal team.
@@ -120,10 +141,13 @@ func (s *Service) CreatePersonal(ctx context.Context, tx *postgres.Tx, u auth.Us
 	return err
 }
 
-// Create makes a team that the caller owns.
+// Create makes a team that the caller owns. It is a matter of the user's, not of a team: keys need the highest scope.
 func (s *Service) Create(ctx context.Context, p *access.Principal, name string) (Team, error) {
 	if p.Anonymous {
 		return Team{}, problem.Unauthorized // a team needs an owner, so it takes an account
+	}
+	if err := p.Alone(access.ScopeAdmin); err != nil {
+		return Team{}, err
 	}
 	name, err := checkName("name", name)
 	if err != nil {
@@ -153,5 +177,6 @@ func create(ctx context.Context, tx *postgres.Tx, t Team, owner uuid.UUID, email
 	if err := audit.Record(ctx, tx, entry); err != nil {
 		return Team{}, err
 	}
-	return t.as(access.Owner), tx.Notify(postgres.TopicUser, owner)
+	founder := access.Principal{Memberships: []access.Membership{{Team: t.ID, Role: access.Owner}}}
+	return t.as(&founder), tx.Notify(postgres.TopicUser, owner)
 }

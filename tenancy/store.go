@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
@@ -26,9 +27,11 @@ func readMemberships(ctx context.Context, q sqlx.QueryerContext, user uuid.UUID)
 		             FROM team_members o
 		            WHERE o.team_id = m.team_id AND o.role = 'owner'
 		            ORDER BY o.created_at, o.id
-		            LIMIT 1) IS TRUE AS personal
+		            LIMIT 1) IS TRUE AS personal,
+		       coalesce(p.require_second_factor, false) AS factor
 		  FROM team_members m
 		  JOIN teams t ON t.id = m.team_id
+		  LEFT JOIN team_policies p ON p.team_id = m.team_id
 		 WHERE m.user_id = $1
 		 ORDER BY m.created_at, m.id`, user)
 	return list, err
@@ -74,14 +77,21 @@ func insertMember(ctx context.Context, tx *postgres.Tx, team, user uuid.UUID, ro
 	if errors.Is(err, sql.ErrNoRows) {
 		return uuid.Nil, ErrAlreadyMember
 	}
+	if pq.As(err, pqerror.ForeignKeyViolation) != nil { // the account or the team went at this moment
+		return uuid.Nil, access.ErrHidden
+	}
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("insert member: %w", err)
 	}
 	return id, nil
 }
 
-// heldRole is the role of the moment, locked. Who is no member gets access.ErrHidden.
+// heldRole is the role of the moment, locked, after the team: whoever deletes an account locks both in that order, too. Who is no
+// member gets access.ErrHidden.
 func heldRole(ctx context.Context, tx *postgres.Tx, team, user uuid.UUID) (access.Role, error) {
+	if _, err := tx.ExecContext(ctx, `SELECT FROM teams WHERE id = $1 FOR KEY SHARE`, team); err != nil {
+		return "", fmt.Errorf("hold a team: %w", err)
+	}
 	var role access.Role
 	err := tx.GetContext(ctx, &role, `
 		SELECT role
@@ -97,6 +107,8 @@ func heldRole(ctx context.Context, tx *postgres.Tx, team, user uuid.UUID) (acces
 	return role, nil
 }
 
+// userByAddress holds the account, so that it is there as long as the membership that is made for it. Whoever is to be added is
+// held first, then the team, then the role of whoever adds: a deletion goes the same way, so that nobody waits in a circle.
 func userByAddress(ctx context.Context, tx *postgres.Tx, key string) (Member, error) {
 	var user struct {
 		ID    uuid.UUID
@@ -106,7 +118,8 @@ func userByAddress(ctx context.Context, tx *postgres.Tx, key string) (Member, er
 	err := tx.GetContext(ctx, &user, `
 		SELECT id, email, name
 		  FROM users
-		 WHERE email_key = $1`, key)
+		 WHERE email_key = $1 AND kind = 'person'
+		   FOR KEY SHARE`, key)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Member{}, ErrNoUser
 	}

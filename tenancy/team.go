@@ -33,10 +33,11 @@ type Team struct {
 	Permissions []access.Permission `json:"permissions" db:"-"` // the caller's
 }
 
-// as completes the team for a caller with that role.
-func (t Team) as(role access.Role) Team {
+// as completes the team for a caller.
+func (t Team) as(p *access.Principal) Team {
 	t.CreatedAt = t.CreatedAt.UTC()
-	t.Role, t.Permissions = role, role.Permissions()
+	t.Role, _ = p.RoleIn(t.ID)
+	t.Permissions = p.Permissions(t.ID)
 	return t
 }
 

@@ -20,12 +20,12 @@ func TestEverybodyGetsAPersonalTeamWithTheAccount(t *testing.T) {
 	long := strings.Repeat("ö", 255)
 	for email, c := range map[string]struct{ name, want string }{
 		"one@example.com":     {"Ada Lovelace", "Ada's Team"},
-		"two@example.com":     {"  Ada\tLovelace ", "Ada's Team"},
+		"two@example.com":     {"  Ada  Lovelace ", "Ada's Team"},
 		"three@example.com":   {"", "three's Team"},
 		"four@example.com":    {"   ", "four's Team"},
 		"Five.Six@example.de": {"", "Five.Six's Team"},
 		"seven@example.com":   {long, strings.Repeat("ö", 248) + "'s Team"},
-		"eight@example.com":   {"Ada\nLovelace", "Ada's Team"},
+		"eight@example.com":   {"Ada\u3000Lovelace", "Ada's Team"},
 	} {
 		who := r.register(email, c.name)
 		team, err := r.PersonalOf(t.Context(), who.ID)

@@ -14,12 +14,12 @@ const (
 
 // AccountPage answers GET /account/: who is signed in, for which team, and the way out. Strangers go to the sign-in page.
 func (p *Pages) AccountPage(c echo.Context) error {
-	id, found := p.current(c)
+	id, found := p.known(c)
 	if !found {
 		return p.leave(c, loginPage)
 	}
 	return p.render(c, http.StatusOK, "account", view{
-		Title: "Your account", SignedIn: id.User.Email, Teams: p.teams(c), Form: form{Return: start},
+		Title: "Your account", SignedIn: id.User.Email, Teams: p.teams(c), Form: form{Return: start}, Superuser: id.Superuser() == nil, Entries: p.entries(c),
 	})
 }
 

@@ -29,6 +29,9 @@ func TestPagesLookAsAgreed(t *testing.T) {
 		"register":        s.get("/account/register"),
 		"register-faults": s.post("/account/register", url.Values{"email": {"ada"}, "password": {"short"}, "name": {"Ada"}, "team_name": {"Engine"}}),
 		"setup-gone":      s.get("/account/setup/none"),
+		"forgot":          s.get("/account/forgot"),
+		"reset-gone":      s.get("/account/reset/none"),
+		"unverified":      s.get("/account/verify"),
 	}
 	for name, res := range pages {
 		compare(t, name, body(t, res))

@@ -10,7 +10,7 @@ import (
 // one that sends them here.
 func (p *Pages) LoginPage(c echo.Context) error {
 	v := view{Title: "Sign in", Form: form{Return: SafeReturn(c.QueryParam("return"))}}
-	if id, found := p.current(c); found {
+	if id, found := p.known(c); found {
 		v.SignedIn = id.User.Email
 	}
 	return p.render(c, http.StatusOK, "login", v)
@@ -24,6 +24,9 @@ func (p *Pages) Login(c echo.Context) error {
 		return p.again(c, "login", v, err)
 	}
 	cookie, expires, err := p.cfg.Auth.OpenBrowser(c.Request().Context(), in.Email, password, p.client(c))
+	if answered, err := p.challenged(c, err, in.Return); answered {
+		return err
+	}
 	if err != nil {
 		return p.again(c, "login", v, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/auth/factor"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/web"
@@ -52,6 +53,9 @@ func newSite(t *testing.T, options ...option) *site {
 		o(&ac, &wc)
 	}
 	wc.Auth = auth.New(ac)
+	if v, given := ac.Factors.(*factor.Verifier); given {
+		wc.Factors = factor.New(v, wc.Auth, nil)
+	}
 	t.Cleanup(wc.Auth.Close)
 	return &site{t: t, auth: wc.Auth, handler: http.NewCrossOriginProtection().Handler(routed(web.New(wc)))}
 }
@@ -63,11 +67,52 @@ func routed(p *web.Pages) http.Handler {
 	e.POST("/account/login", p.Login)
 	e.GET("/account/register", p.RegisterPage)
 	e.POST("/account/register", p.Register)
+	e.GET("/account/device", p.DevicePage)
+	e.POST("/account/device", p.Device)
+	e.GET("/account/forgot", p.ForgotPage)
+	e.POST("/account/forgot", p.Forgot)
+	e.GET("/account/reset/:token", p.ResetPage)
+	e.POST("/account/reset/:token", p.Reset)
+	e.GET("/account/verify", p.UnverifiedPage)
+	e.POST("/account/verify", p.Unverified)
+	e.GET("/account/verify/:token", p.VerifyPage)
+	e.POST("/account/verify/:token", p.Verify)
+	e.GET("/account/revert/:token", p.RevertPage)
+	e.POST("/account/revert/:token", p.Revert)
 	e.GET("/account/setup/:token", p.SetupPage)
 	e.POST("/account/setup/:token", p.Setup)
 	e.POST("/account/logout", p.Logout)
 	e.POST("/account/team", p.SwitchTeam)
+	e.GET("/account/factor", p.FactorPage)
+	e.POST("/account/factor", p.Factor)
+	e.GET("/account/passkey", p.PasskeyPage)
+	e.GET("/account/step-up", p.StepUpPage)
+	e.POST("/account/step-up", p.StepUp)
+	e.GET("/account/security", p.SecurityPage)
+	e.POST("/account/security/totp", p.Enrol)
+	e.POST("/account/security/totp/confirm", p.ConfirmEnrolment)
+	e.POST("/account/security/totp/remove", p.RemoveEnrolment)
+	e.POST("/account/security/recovery-codes", p.RenewCodes)
+	e.GET("/account/sessions", p.SessionsPage)
+	e.POST("/account/sessions", p.EndSessions)
+	e.GET("/account/keys", p.KeysPage)
+	e.POST("/account/keys", p.ChangeKeys)
+	e.GET("/account/sign-in/:provider", p.SignInBy)
+	e.GET("/account/identities", p.IdentitiesPage)
+	e.POST("/account/identities/link", p.LinkIdentity)
+	e.POST("/account/identities/unlink", p.UnlinkIdentity)
 	e.GET("/account/", p.AccountPage)
+	e.GET("/account/delete", p.DeletePage)
+	e.POST("/account/delete", p.Delete)
+	e.GET("/account/admin", p.AdminPage)
+	e.POST("/account/admin", p.AdminCreate)
+	e.GET("/account/admin/users/:user_id", p.AdminUserPage)
+	e.POST("/account/admin/users/:user_id", p.AdminUser)
+	e.GET("/account/admin/users/:user_id/delete", p.AdminDeletePage)
+	e.POST("/account/admin/users/:user_id/delete", p.AdminDelete)
+	e.GET("/account/admin/mail", p.AdminMailPage)
+	e.GET("/account/admin/bans", p.AdminBansPage)
+	e.POST("/account/admin/bans", p.AdminBans)
 	e.GET("/account/assets/*", p.Asset)
 	return e
 }

@@ -36,6 +36,11 @@ func (p *Pages) Register(c echo.Context) error {
 
 // admit signs in somebody whose account was just made. When that fails the account is there all the same: they sign in.
 func (p *Pages) admit(c echo.Context, user auth.User) error {
+	if p.cfg.Auth.MustVerify(user) {
+		return p.render(c, http.StatusOK, "done", view{
+			Title: "Verify your address", Lead: "We sent a mail to " + user.Email + ". Open its link, then sign in.", Form: form{Return: start},
+		})
+	}
 	to := SafeReturn(c.FormValue("return"))
 	cookie, expires, err := p.cfg.Auth.GrantBrowser(c.Request().Context(), auth.SignIn{User: user.ID, Method: "register", From: p.client(c)})
 	if err != nil {
@@ -48,6 +53,6 @@ func (p *Pages) admit(c echo.Context, user auth.User) error {
 // registration is what was typed, and from where.
 func (p *Pages) registration(c echo.Context, in form, password string) auth.Registration {
 	r := in.registration(password)
-	r.From = p.client(c)
+	r.From, r.Proof = p.client(c), c.FormValue("proof")
 	return r
 }

@@ -48,6 +48,9 @@ func plainPath(path string) bool {
 	if strings.IndexFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' }) >= 0 {
 		return false
 	}
+	if path == devicePage { // which sends nobody away who is signed in
+		return true
+	}
 	if strings.Contains(path, "//") || path == "/account" || strings.HasPrefix(path, "/account/") {
 		return false
 	}

@@ -20,14 +20,19 @@ func (p *Pages) welcome(c echo.Context, cookie string, expires time.Time, to str
 
 // endCurrent ends the session of the cookie that came along, if it is one. A failure must not keep anybody from signing in.
 func (p *Pages) endCurrent(c echo.Context) {
-	id, found := p.current(c)
-	if !found {
-		return
-	}
 	ctx := c.Request().Context()
-	if err := p.cfg.Auth.End(ctx, id.Session); err != nil {
-		p.cfg.Log.WarnContext(ctx, "a replaced session was not ended", "user", id.User.ID, "error", err)
+	if err := p.signOut(c); err != nil {
+		p.cfg.Log.WarnContext(ctx, "a replaced session was not ended", "error", err)
 	}
+}
+
+// signOut ends the session of the browser's cookie, if there is one.
+func (p *Pages) signOut(c echo.Context) error {
+	err := p.cfg.Auth.SignOut(c.Request().Context(), auth.CookieFrom(c.Request(), p.cfg.CookieName))
+	if problem.Of(err).Status == http.StatusUnauthorized {
+		return nil
+	}
+	return err
 }
 
 // leave redirects after a POST.
@@ -38,11 +43,14 @@ func (p *Pages) leave(c echo.Context, to string) error {
 
 // Logout ends the session and forgets what the browser keeps of this site: drafts, lists and typed-in keys are the user's.
 func (p *Pages) Logout(c echo.Context) error {
-	if id, found := p.current(c); found {
-		if err := p.cfg.Auth.End(c.Request().Context(), id.Session); err != nil {
-			return p.again(c, "message", view{Title: "You are still signed in"}, err)
-		}
+	if err := p.signOut(c); err != nil {
+		return p.again(c, "message", view{Title: "You are still signed in"}, err)
 	}
+	return p.forget(c)
+}
+
+// forget has the browser forget its cookie, and what else it keeps of this site.
+func (p *Pages) forget(c echo.Context) error {
 	c.SetCookie(auth.ExpiredCookie(p.cfg.CookieName, p.cfg.Secure))
 	c.Response().Header().Set("Clear-Site-Data", `"storage"`)
 	return p.leave(c, loginPage)

@@ -1,11 +1,34 @@
 package web
 
-import "github.com/labstack/echo/v4"
+import (
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
 
 // Team is a team of whoever is signed in, as the account page lists it.
 type Team struct {
 	ID, Name, Role string
 	Current        bool // lists and new conversations are this team's
+}
+
+// Entry is a stay of an administrator of the installation in a team, as its members see it.
+type Entry struct {
+	Who, Reason string
+	From, Until time.Time
+}
+
+// entries are those of the current team. A failure takes only them away.
+func (p *Pages) entries(c echo.Context) []Entry {
+	if p.cfg.Entries == nil {
+		return nil
+	}
+	entries, err := p.cfg.Entries(c.Request())
+	if err != nil {
+		p.cfg.Log.WarnContext(c.Request().Context(), "the account page does not show who was in the team", "error", err)
+		return nil
+	}
+	return entries
 }
 
 // teams are those to choose among. A failure takes only the choice away.

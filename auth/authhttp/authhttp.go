@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/auth/apikey"
+	"github.com/openhands-saas/openhands-saas/auth/device"
+	"github.com/openhands-saas/openhands-saas/auth/factor"
 )
 
 // Options is what the handlers need beside the service.
@@ -24,9 +28,15 @@ type Options struct {
 	ClientIP   func(*http.Request) string // required: the client's address, as far as proxies are believed
 	// CheckTeam judges the header that selects a team, for somebody who has proved who they are. Required for Me: a team that one is
 	// not in answers 404 there as everywhere.
-	CheckTeam func(r *http.Request, userID uuid.UUID) error
+	CheckTeam func(r *http.Request, id auth.Identity) error
+	Keys      *apikey.Service // required for the routes of API keys
+	Devices   *device.Service // required for the routes of devices
+	Factors   *factor.Service // required for the routes of second factors
+	OAuth     OAuth           // required for the routes of other issuers
 	// TeamOf gives the team that RegisterWithTeam answers with: the personal one. Required for that route.
 	TeamOf func(ctx context.Context, userID uuid.UUID) (any, error)
+	// Export writes what is held about the caller, as JSON. Required for ExportOwn.
+	Export func(ctx context.Context, w io.Writer, id auth.Identity) error
 }
 
 // Handlers answers the account routes.

@@ -30,7 +30,7 @@ type server struct {
 	db   *postgres.DB
 }
 
-func serve(t *testing.T, db *postgres.DB, change func(*auth.Config, *authhttp.Options)) *server {
+func serve(t testing.TB, db *postgres.DB, change func(*auth.Config, *authhttp.Options)) *server {
 	t.Helper()
 	cfg := auth.Config{
 		DB: db, JWTSecret: []byte("0123456789abcdef0123456789abcdef"), Registration: auth.RegistrationOpen,
@@ -38,7 +38,7 @@ func serve(t *testing.T, db *postgres.DB, change func(*auth.Config, *authhttp.Op
 	}
 	opts := authhttp.Options{
 		ClientIP:  func(r *http.Request) string { return "client of " + r.RemoteAddr },
-		CheckTeam: func(*http.Request, uuid.UUID) error { return nil },
+		CheckTeam: func(*http.Request, auth.Identity) error { return nil },
 		TeamOf: func(_ context.Context, user uuid.UUID) (any, error) {
 			return map[string]any{"owner_id": user, "is_personal": true}, nil
 		},
@@ -59,6 +59,19 @@ func serve(t *testing.T, db *postgres.DB, change func(*auth.Config, *authhttp.Op
 	e.POST("/api/auth/cookie/logout", h.CookieLogout)
 	e.POST("/api/auth/logout", h.LogoutAny)
 	e.GET("/api/users/me", h.Me)
+	e.POST("/api/auth/forgot-password", h.ForgotPassword)
+	e.POST("/api/auth/reset-password", h.ResetPassword)
+	e.POST("/api/auth/request-verify-token", h.RequestVerify)
+	e.POST("/api/auth/verify", h.Verify)
+	e.PATCH("/api/users/me", h.UpdateMe)
+	e.GET("/api/users/:user_id", h.GetUser)
+	e.PATCH("/api/users/:user_id", h.UpdateUser)
+	e.DELETE("/api/users/:user_id", h.DeleteUser)
+	e.POST("/api/auth/jwt/refresh", h.Refresh)
+	e.GET("/api/auth/sessions", h.ListSessions)
+	e.DELETE("/api/auth/sessions", h.EndSessions)
+	e.DELETE("/api/auth/sessions/:session_id", h.EndSession)
+	e.GET("/.well-known/jwks.json", h.KeySet)
 	return &server{echo: e, auth: service, db: db}
 }
 

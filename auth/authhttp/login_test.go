@@ -135,8 +135,8 @@ func TestMeIsForAnyFormOfCredential(t *testing.T) {
 func TestMeIsNotAnsweredForATeamThatTheCallerIsNotIn(t *testing.T) {
 	t.Parallel()
 	s := fresh(t, func(_ *auth.Config, o *authhttp.Options) {
-		o.CheckTeam = func(r *http.Request, user uuid.UUID) error {
-			if user == uuid.Nil || r.Header.Get("X-Team-Id") != "" {
+		o.CheckTeam = func(r *http.Request, id auth.Identity) error {
+			if id.User.ID == uuid.Nil || r.Header.Get("X-Team-Id") != "" {
 				return problem.NotFound
 			}
 			return nil

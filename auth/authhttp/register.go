@@ -47,7 +47,7 @@ func (h *Handlers) register(c echo.Context, namesTeam bool) (auth.User, error) {
 	if err != nil {
 		return auth.User{}, err
 	}
-	r.From = h.client(c)
+	r.From, r.Proof = h.client(c), c.Request().Header.Get("X-Registration-Proof")
 	return h.auth.Register(c.Request().Context(), r)
 }
 

@@ -12,11 +12,11 @@ import (
 
 // Me answers GET /api/users/me and /api/auth/users/me, for a credential of any form.
 func (h *Handlers) Me(c echo.Context) error {
-	identity, err := h.identity(c)
+	identity, err := h.known(c)
 	if err != nil {
 		return err
 	}
-	if err := h.opts.CheckTeam(c.Request(), identity.User.ID); err != nil {
+	if err := h.opts.CheckTeam(c.Request(), identity); err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, identity.User)
@@ -32,7 +32,10 @@ func (h *Handlers) Logout(c echo.Context) error {
 	if credential.Form == access.FormCookie {
 		return problem.Unauthorized
 	}
-	if err := h.end(c, credential); err != nil {
+	if _, err := h.auth.Identify(c.Request().Context(), credential); err != nil { // the contract asks for a verified address here, too
+		return err
+	}
+	if err := h.auth.SignOut(c.Request().Context(), credential); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
@@ -40,7 +43,7 @@ func (h *Handlers) Logout(c echo.Context) error {
 
 // CookieLogout answers POST /api/auth/cookie/logout: 204 once the browser session has ended, and the cookie goes.
 func (h *Handlers) CookieLogout(c echo.Context) error {
-	if err := h.end(c, auth.CookieFrom(c.Request(), h.opts.CookieName)); err != nil {
+	if err := h.auth.SignOut(c.Request().Context(), auth.CookieFrom(c.Request(), h.opts.CookieName)); err != nil {
 		return err
 	}
 	return h.goodbye(c)
@@ -50,19 +53,20 @@ func (h *Handlers) CookieLogout(c echo.Context) error {
 func (h *Handlers) LogoutAny(c echo.Context) error {
 	carried, _ := auth.CredentialFrom(c.Request(), h.opts.CookieName) // unreadable: there is nothing to end
 	for _, credential := range []access.Credential{carried, auth.CookieFrom(c.Request(), h.opts.CookieName)} {
-		if err := h.end(c, credential); err != nil && problem.Of(err).Status != http.StatusUnauthorized {
+		if err := h.endIfAny(c, credential); err != nil {
 			return err
 		}
 	}
 	return h.goodbye(c)
 }
 
-func (h *Handlers) end(c echo.Context, credential access.Credential) error {
-	identity, err := h.auth.Authenticate(c.Request().Context(), credential)
-	if err != nil {
+// endIfAny ends the session of a credential, if it has one. Its error is that this cannot be done now.
+func (h *Handlers) endIfAny(c echo.Context, credential access.Credential) error {
+	err := h.auth.SignOut(c.Request().Context(), credential)
+	if err != nil && problem.Of(err).Status >= http.StatusInternalServerError {
 		return err
 	}
-	return h.auth.End(c.Request().Context(), identity.Session)
+	return nil
 }
 
 func (h *Handlers) goodbye(c echo.Context) error {

@@ -51,9 +51,9 @@ func detail(content any) string {
 // sentence says in words what the API says in a code.
 func sentence(code string) string {
 	switch code {
-	case "REGISTER_USER_ALREADY_EXISTS":
+	case "REGISTER_USER_ALREADY_EXISTS", "UPDATE_USER_EMAIL_ALREADY_EXISTS":
 		return "there is an account with this address already"
-	case "REGISTER_INVALID_PASSWORD":
+	case "REGISTER_INVALID_PASSWORD", "UPDATE_USER_INVALID_PASSWORD":
 		return "this password cannot be used"
 	}
 	return code

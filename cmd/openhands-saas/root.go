@@ -5,8 +5,8 @@ import "github.com/spf13/cobra"
 // root joins the commands.
 func root() *cobra.Command {
 	cmd := group("openhands-saas", "OpenHands for many people: accounts, teams and isolation in front of an unmodified backend",
-		serveCommand(), migrateCommand(), userCommand(), conversationsCommand(), anonymousCommand(), vaultCommand(),
-		routesCommand(), configCommand(), smokeCommand(), doctorCommand(), versionCommand())
+		serveCommand(), migrateCommand(), userCommand(), conversationsCommand(), anonymousCommand(), bansCommand(), vaultCommand(), mailCommand(),
+		routesCommand(), configCommand(), smokeCommand(), doctorCommand(), hashCommand(), versionCommand())
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true // main prints, once and on one line
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	return cmd

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openhands-saas/openhands-saas/config"
 	"github.com/openhands-saas/openhands-saas/internal/app"
+	"github.com/openhands-saas/openhands-saas/internal/argon"
 )
 
 func serveCommand() *cobra.Command {
@@ -39,7 +41,13 @@ func serve(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) (err error)
 	for _, notice := range cfg.Notices {
 		log.Warn(notice)
 	}
-	a, err := app.New(cmd.Context(), cfg, app.Options{Log: log, Out: cmd.OutOrStdout()})
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program's own file: %w", err)
+	}
+	hashes := argon.NewProcess(log, self, hashWord)
+	defer hashes.Close()
+	a, err := app.New(cmd.Context(), cfg, app.Options{Log: log, Out: cmd.OutOrStdout(), Hashes: hashes})
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,16 @@ import (
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/auth/apikey"
+	"github.com/openhands-saas/openhands-saas/auth/device"
+	"github.com/openhands-saas/openhands-saas/auth/factor"
+	"github.com/openhands-saas/openhands-saas/auth/oidc"
 	"github.com/openhands-saas/openhands-saas/config"
+	"github.com/openhands-saas/openhands-saas/internal/argon"
 	"github.com/openhands-saas/openhands-saas/internal/embedpg"
+	"github.com/openhands-saas/openhands-saas/internal/mail"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/ratelimit"
 	"github.com/openhands-saas/openhands-saas/internal/sealed"
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
@@ -39,6 +46,9 @@ type Options struct {
 	BodyTimeout   time.Duration // how long the body of a request to our own routes may take; 30 s by default
 	ShutdownGrace time.Duration // how long requests in flight may take once a stop was asked for; 10 s by default
 	DatabaseWait  time.Duration // how long a start waits for the database; 30 s by default
+
+	Hash   auth.HashParams // the cost of new password hashes; the contract's by default
+	Hashes argon.Maker     // where passwords are hashed; here by default
 }
 
 // App is the whole program.
@@ -51,11 +61,18 @@ type App struct {
 	database *database
 	secret   config.Secret // signs tokens; tools have none
 	auth     *auth.Service
+	apiKeys  *apikey.Service
+	factors  *factor.Service
 	teams    *tenancy.Service
+	services *tenancy.ServiceAccounts
 	mode     *tenancy.Anonymous
+	oidc     *oidc.Service
 	gate     *tenancy.Gate
 	objects  *conversation.Service
 	keys     *sealed.Source
+	outbox   *mail.Outbox // nil for commands without keys
+	limiter  *ratelimit.Limiter
+	devices  *device.Service
 	vault    *vault.Store // nil for commands without keys
 	dialect  *agentserver.Dialect
 	engine   *proxy.Engine
@@ -65,6 +82,9 @@ type App struct {
 	inFlight atomic.Int64 // requests that are being answered
 
 	bodyTimeout, grace, wait time.Duration
+
+	hash   auth.HashParams
+	hashes argon.Maker
 }
 
 // New takes the ports, opens the database and joins the services. Its errors say what to do; after an error nothing is left
@@ -75,6 +95,8 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
 		bodyTimeout: cmp.Or(opts.BodyTimeout, 30*time.Second),
 		grace:       cmp.Or(opts.ShutdownGrace, 10*time.Second),
 		wait:        cmp.Or(opts.DatabaseWait, databaseWait),
+		hash:        opts.Hash,
+		hashes:      opts.Hashes,
 	}
 	if a.out == nil {
 		a.out = io.Discard
@@ -109,6 +131,9 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	if err := a.vault.CheckKeys(ctx); err != nil {
+		return err
+	}
+	if err := a.checkBeside(ctx); err != nil {
 		return err
 	}
 	if err := a.settleMode(ctx); err != nil {

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/auth/apikey"
+	"github.com/openhands-saas/openhands-saas/auth/factor"
+	"github.com/openhands-saas/openhands-saas/auth/oidc"
 	"github.com/openhands-saas/openhands-saas/config"
 	"github.com/openhands-saas/openhands-saas/internal/egress"
-	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy"
@@ -23,12 +25,31 @@ import (
 // secret signs and reads access tokens; commands, which do neither, have none.
 func (a *App) composeTenants(secret config.Secret) error {
 	a.secret = secret
+	if err := a.composeKeys(); err != nil {
+		return err
+	}
+	if err := a.composeMail(); err != nil {
+		return err
+	}
+	if err := a.composeLimits(); err != nil {
+		return err
+	}
+	if err := a.composeDevices(); err != nil {
+		return err
+	}
 	a.teams = tenancy.New(a.db())
-	a.auth = auth.New(a.authConfig(secret))
+	a.apiKeys = apikey.New(apikey.Config{DB: a.db(), MayBind: a.teams.MayBind})
+	a.services = tenancy.NewServiceAccounts(a.db(), a.apiKeys)
+	verifier := a.verifier()
+	a.auth = auth.New(a.authConfig(secret, verifier))
+	a.factors = factor.New(verifier, a.auth, a.mailer())
+	a.oidc = oidc.New(a.oidcConfig())
+	a.factors.OtherWay = a.oidc.CanSignIn
 	a.mode = tenancy.NewAnonymous(a.db(), a.cfg.Anonymous(), a.cfg.StorageBackend == config.StorageFile)
 	a.gate = tenancy.NewGate(a.auth, a.teams, a.mode, a.cookieName())
 	a.objects = conversation.New(a.db(), conversation.Options{Lease: agentserver.CreateTimeout + time.Minute})
-	return a.composeVault()
+	a.composeVault()
+	return nil
 }
 
 // composeProxy makes the way to the upstream. It does not contact it.
@@ -52,26 +73,34 @@ func signingSecret(cfg *config.Config) (config.Secret, error) {
 	return config.SecretFile(cfg.DataDir)
 }
 
-func (a *App) authConfig(secret config.Secret) auth.Config {
+func (a *App) authConfig(secret config.Secret, verifier *factor.Verifier) auth.Config {
 	previous := make([][]byte, len(a.cfg.JWTSecretPrevious))
 	for i, old := range a.cfg.JWTSecretPrevious {
 		previous[i] = []byte(old.Reveal())
 	}
+	keys, _ := a.cfg.SigningKeys() // they were looked at with the rest of the configuration
 	return auth.Config{
 		DB:              a.db(),
 		JWTSecret:       []byte(secret.Reveal()),
 		PreviousSecrets: previous,
+		SigningKeys:     keys,
 		JWTLifetime:     a.cfg.JWTLifetime,
 		SessionLifetime: a.cfg.SessionLifetime,
 		SessionIdle:     a.cfg.SessionIdle,
 		Registration:    a.cfg.Registration,
 		RequireVerified: a.cfg.RequireVerified,
 		EmailDomains:    a.cfg.AllowedEmailDomains,
-		PublicURL:       a.cfg.PublicURL,
+		Blocklist:       a.cfg.PasswordBlocklist,
+		BreachURL:       a.cfg.PasswordBreachURL,
+		Hash:            a.hash,
+		Hashes:          a.hashes,
+		PublicURL:       a.siteURL(),
+		Mail:            a.mailer(),
+		Keys:            a.apiKeys,
+		Factors:         verifier,
+		Limits:          a.accountLimits(),
 		Log:             a.log,
-		Hooks: auth.Hooks{UserCreated: func(ctx context.Context, tx *postgres.Tx, u auth.User, teamName string) error {
-			return a.teams.CreatePersonal(ctx, tx, u, teamName)
-		}},
+		Hooks:           a.hooks(),
 	}
 }
 

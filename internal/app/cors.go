@@ -25,6 +25,10 @@ const corsAge = "600"
 // corsExposed are the response headers that clients read beside those that browsers show anyway.
 const corsExposed = "Content-Disposition, Content-Range, ETag, Location, Retry-After"
 
+// workspaceSession is asked by OpenHands' clients in a mode that browsers refuse where credentials are not allowed. Allowing them there
+// gives nobody a right: what the browser sends along does not count, and what it gets is a cookie for the key that was brought.
+const workspaceSession = "/api/auth/workspace-session"
+
 func newCORS(permitted []string) cors {
 	return cors{permitted: permitted, health: []string{"/health", "/healthz", "/alive", "/ready", "/readyz"}}
 }
@@ -42,6 +46,9 @@ func (c cors) wrap(next http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("Access-Control-Allow-Origin", origin)
+		if r.URL.Path == workspaceSession {
+			w.Header().Set("Access-Control-Allow-Credentials", "true")
+		}
 		switch {
 		case isPreflight(r):
 			preflight(w, r)

@@ -49,6 +49,10 @@ func TestAPermittedOriginMayAskWhatItMaySend(t *testing.T) {
 			t.Errorf("%s: a browser may send its credentials", path)
 		}
 	}
+	session := append(asked, canvasElsewhere)
+	if res := s.do("OPTIONS", "/api/auth/workspace-session", "", session...); res.Header.Get("Access-Control-Allow-Credentials") != "true" {
+		t.Errorf("a client's own call for files is refused by its browser: %v", res.Header)
+	}
 	res := s.do("OPTIONS", "/api/teams", "", canvasElsewhere, asked[0], "Access-Control-Request-Headers: x\"<script>")
 	if got := res.Header.Get("Access-Control-Allow-Headers"); got != "" {
 		t.Errorf("sent back %q", got)
@@ -92,7 +96,7 @@ func TestAPermittedOriginActsByItsKeyAndNeverByACookie(t *testing.T) {
 		}
 	}
 	for what, headers := range map[string][]string{"the cookie": {cookie}, "nothing": {}, "the placeholder": {"X-Session-API-Key: cookie", cookie}} {
-		for _, path := range []string{"/api/teams", "/api/auth/users/me", "/api/settings", "/account/"} {
+		for _, path := range []string{"/api/teams", "/api/auth/users/me", "/api/settings", "/account/", "/api/auth/workspace-session"} {
 			res := s.do("GET", path, "", append(headers, canvasElsewhere)...)
 			res.want(t, what+" at "+path, http.StatusUnauthorized, unauthorized)
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -10,8 +11,10 @@ const (
 	reconcilePause = 15 * time.Second
 	upstreamPause  = 5 * time.Second
 	followPause    = 8 * time.Second
+	orphanPause    = 10 * time.Second
 	collectPause   = time.Minute
 	purgePause     = time.Hour
+	forgetPause    = 10 * time.Minute
 )
 
 // startJobs starts what goes on beside requests; all of it ends with ctx.
@@ -20,8 +23,12 @@ func (a *App) startJobs(ctx context.Context) {
 	a.jobs.Go(func() { every(ctx, reconcilePause, a.reconcile) })
 	a.jobs.Go(func() { a.adoptWhenFirstOn(ctx) })
 	a.jobs.Go(func() { every(ctx, followPause, a.followRunning) })
+	a.jobs.Go(func() { every(ctx, orphanPause, a.endOrphans) })
 	a.jobs.Go(func() { every(ctx, collectPause, a.collect) })
 	a.jobs.Go(func() { every(ctx, purgePause, a.purge) })
+	a.jobs.Go(func() { every(ctx, forgetPause, a.forgetLimits) })
+	a.jobs.Go(func() { every(ctx, forgetPause, a.forgetDevices) })
+	a.jobs.Go(func() { a.outbox.Run(ctx) })
 }
 
 // every calls run now and after each pause, until ctx ends.
@@ -52,6 +59,13 @@ func (a *App) followRunning(ctx context.Context) {
 	}
 }
 
+// endOrphans stops the agents of conversations that ended with their team or their starter.
+func (a *App) endOrphans(ctx context.Context) {
+	if _, err := a.dialect.EndOrphans(ctx); err != nil && ctx.Err() == nil {
+		a.log.Warn("conversations of deleted accounts could not be ended at the upstream; a later run tries again", "error", err)
+	}
+}
+
 // collect removes the folders of conversations that were deleted some time ago.
 func (a *App) collect(ctx context.Context) {
 	removed, err := a.dialect.Collect(ctx)
@@ -71,5 +85,33 @@ func (a *App) purge(ctx context.Context) {
 	}
 	if deleted > 0 {
 		a.log.Info("old sessions and setup links deleted", "count", deleted)
+	}
+	a.purgeMail(ctx)
+	a.purgeKeys(ctx)
+}
+
+// keptKeys is how long a key that is over stays to be seen.
+const keptKeys = 30 * 24 * time.Hour
+
+// purgeKeys deletes API keys that are long over, and service accounts whose team is gone.
+func (a *App) purgeKeys(ctx context.Context) {
+	keys, err := a.apiKeys.Purge(ctx, time.Now().Add(-keptKeys))
+	accounts, more := a.services.Purge(ctx)
+	if err := errors.Join(err, more); err != nil && ctx.Err() == nil {
+		a.log.Warn("old API keys and service accounts could not be deleted; the next run tries again", "error", err)
+	}
+	if keys+accounts > 0 {
+		a.log.Info("old API keys and service accounts without a team deleted", "keys", keys, "accounts", accounts)
+	}
+}
+
+// purgeMail deletes what was sent, or could not be, long ago.
+func (a *App) purgeMail(ctx context.Context) {
+	deleted, err := a.outbox.Purge(ctx)
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("old mails could not be deleted; the next run tries again", "error", err)
+	}
+	if deleted > 0 {
+		a.log.Info("old mails deleted", "count", deleted)
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -11,24 +12,36 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
-// accountPaths are the paths of the account routes. None has a parameter.
-func accountPaths(e *echo.Echo) map[string]bool {
-	paths := map[string]bool{}
+// accountPaths are the paths of the account routes, in segments.
+func accountPaths(e *echo.Echo) (paths [][]string) {
 	for _, route := range e.Routes() {
-		if strings.HasPrefix(route.Path, "/api/auth/") || strings.HasPrefix(route.Path, "/api/users/") {
-			paths[route.Path] = true
+		if isAccountPath(route.Path) {
+			paths = append(paths, strings.Split(route.Path, "/"))
 		}
 	}
 	return paths
 }
 
+func isAccountPath(path string) bool {
+	return strings.HasPrefix(path, "/api/auth/") || strings.HasPrefix(path, "/api/users/")
+}
+
 // withoutSlash answers a trailing slash on an account route as FastAPI does: 307 to the path without it, query kept, before
-// any authentication. Team routes take both forms and are left alone.
-func withoutSlash(known map[string]bool) echo.MiddlewareFunc {
+// any authentication. What leads to none of these routes, segment by segment, is not there. Team routes take both forms and are left
+// alone.
+func withoutSlash(known [][]string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			target, slash := strings.CutSuffix(c.Request().URL.EscapedPath(), "/")
-			if !slash || !known[target] {
+			path := c.Request().URL.EscapedPath()
+			if !isAccountPath(path) {
+				return next(c)
+			}
+			target, slash := strings.CutSuffix(path, "/")
+			segments := strings.Split(target, "/")
+			if !slices.ContainsFunc(known, func(route []string) bool { return leadsTo(route, segments) }) {
+				return problem.NotFound
+			}
+			if !slash {
 				return next(c)
 			}
 			if query := c.Request().URL.RawQuery; query != "" {
@@ -36,6 +49,23 @@ func withoutSlash(known map[string]bool) echo.MiddlewareFunc {
 			}
 			return c.Redirect(http.StatusTemporaryRedirect, target)
 		}
+	}
+}
+
+// leadsTo compares a path with that of a route, whose parameters stand for anything but nothing.
+func leadsTo(route, path []string) bool {
+	return slices.EqualFunc(route, path, func(want, got string) bool {
+		return want == got || strings.HasPrefix(want, ":") && got != ""
+	})
+}
+
+// wholeSegments keeps a parameter one segment elsewhere, too: echo lets the last one of a path take all that follows.
+func wholeSegments(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !strings.HasSuffix(c.Path(), "*") && slices.ContainsFunc(c.ParamValues(), func(v string) bool { return strings.Contains(v, "/") }) {
+			return problem.NotFound
+		}
+		return next(c)
 	}
 }
 

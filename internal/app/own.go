@@ -22,10 +22,11 @@ func (a *App) ownHandler() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = errorHandler(a.log)
 	e.IPExtractor = a.clientIP
-	a.routes(e, a.accounts(), teamhttp.New(a.teams, a.gate), a.pages())
+	pages := a.pages()
+	a.routes(e, a.accounts(pages), teamhttp.New(a.teams, a.services, a.gate), pages)
 	e.Pre(withoutSlash(accountPaths(e)))
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{DisableErrorHandler: true, LogErrorFunc: a.logPanic}))
-	e.Use(listedMethods, middleware.BodyLimit(strconv.Itoa(maxOwnBody)))
+	e.Use(wholeSegments, listedMethods, middleware.BodyLimit(strconv.Itoa(maxOwnBody)))
 	return e
 }
 
@@ -34,12 +35,17 @@ func (a *App) logPanic(c echo.Context, err error, stack []byte) error {
 	return err
 }
 
-func (a *App) accounts() *authhttp.Handlers {
+func (a *App) accounts(pages *web.Pages) *authhttp.Handlers {
 	return authhttp.New(a.auth, authhttp.Options{
 		CookieName: a.cookieName(),
 		Secure:     a.cfg.Secure(),
 		ClientIP:   a.clientIP,
 		CheckTeam:  a.gate.CheckTeam,
+		Keys:       a.apiKeys,
+		Devices:    a.devices,
+		Factors:    a.factors,
+		OAuth:      authhttp.OAuth{Service: a.oidc, Return: pages.Landing, Page: pages.SignInFault},
+		Export:     a.exportAccount,
 		TeamOf:     func(ctx context.Context, user uuid.UUID) (any, error) { return a.teams.PersonalOf(ctx, user) },
 	})
 }
@@ -47,14 +53,23 @@ func (a *App) accounts() *authhttp.Handlers {
 func (a *App) pages() *web.Pages {
 	return web.New(web.Config{
 		Auth:         a.auth,
+		Keys:         a.apiKeys,
 		CookieName:   a.cookieName(),
 		Secure:       a.cfg.Secure(),
 		ClientIP:     a.clientIP,
 		Registration: a.cfg.Registration,
+		OIDC:         a.oidc,
 		Home:         a.home(),
 		Log:          a.log,
 		Teams:        a.teamsOf,
 		SwitchTeam:   a.switchTeam,
+		Devices:      a.devices,
+		Factors:      a.factors,
+		Entries:      a.entriesOf,
+		Outbox:       a.outbox,
+		Sends:        a.cfg.SMTPURL != "",
+		Limiter:      a.limiter,
+		Export:       authhttp.New(a.auth, authhttp.Options{CookieName: a.cookieName(), Export: a.exportAccount}).ExportOwn,
 		Anonymous:    func(ctx context.Context) bool { on, err := a.mode.On(ctx); return on && err == nil },
 	})
 }

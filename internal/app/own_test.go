@@ -130,11 +130,11 @@ func TestPathsAreDividedBetweenUsAndTheProxy(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
 		"/api/auth": true, "/api/auth/": true, "/api/auth/jwt/login": true, "/api/auth/nothing": true, "/api/users/me": true,
-		"/api/teams": true, "/api/teams/": true, "/api/teams/1/members": true, "/account": true, "/account/login": true,
+		"/api/teams": true, "/api/teams/": true, "/api/keys": true, "/api/keys/x/y": true, "/api/teams/1/members": true, "/account": true, "/account/login": true,
 		"/healthz": true, "/readyz": true, "/alive": true, "/health": true, "/ready": true, "/health/deep": true,
 		"/api/auth/workspace-session/": true,
 
-		"/api/auth/workspace-session": false, "/api/authority": false, "/api/teamsters": false, "/accounts": false, "/healthzz": false,
+		"/api/auth/workspace-session": false, "/api/authority": false, "/api/teamsters": false, "/api/keyset": false, "/accounts": false, "/healthzz": false,
 		"/": false, "": false, "/api": false, "/api/conversations": false, "/API/auth": false, "/api/%61uth/login": false, "//api/auth": false,
 		"/sockets/events/1": false, "/server_info": false,
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
@@ -48,6 +49,8 @@ func translate(err error) error {
 		return errScope
 	case errors.Is(err, access.ErrBound):
 		return errBound
+	case errors.Is(err, access.ErrFactor):
+		return auth.ErrFactorRequired
 	case errors.Is(err, access.ErrForbidden):
 		return problem.Forbidden
 	case errors.Is(err, os.ErrDeadlineExceeded) && problem.Of(err).Status == http.StatusBadRequest: // not a call of the database

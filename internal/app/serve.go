@@ -90,6 +90,7 @@ func (a *App) announce(ctx context.Context) error {
 		return fmt.Errorf("make the first administrator's link: %w", err)
 	}
 	a.log.Info("serving", "address", a.Addr().String(), "url", a.cfg.PublicURL)
+	a.sayWhereMailsWait()
 	if !needed {
 		return nil
 	}

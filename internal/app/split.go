@@ -13,12 +13,18 @@ import (
 
 // ours are the prefixes that never reach the proxy, even where no route matches: a typing error in a path of ours must not be
 // asked of the upstream. What is the proxy's below /api/teams is in teamScope.
-var ours = []string{"/api/auth", "/api/users", "/api/teams", "/account", "/healthz", "/readyz", "/alive", "/health", "/ready"}
+var ours = []string{"/api/auth", "/api/users", "/api/teams", "/api/keys", "/api/admin", "/oauth/device", "/account", "/healthz", "/readyz", "/alive", "/health", "/ready"}
+
+// keySetPath is where the keys are that sign access tokens. What else is well-known is not ours.
+const keySetPath = "/.well-known/jwks.json"
 
 // isOurs decides between our routes and the proxy. The workspace session is the upstream's, though its path looks like ours.
 func isOurs(path string) bool {
-	if path == "/api/auth/workspace-session" {
+	switch path {
+	case workspaceSession:
 		return false
+	case keySetPath:
+		return true
 	}
 	for _, prefix := range ours {
 		if path == prefix || strings.HasPrefix(path, prefix+"/") {

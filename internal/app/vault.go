@@ -42,15 +42,19 @@ func given(keys *sealed.Source, err error) (*sealed.Source, error) {
 	return keys, nil
 }
 
+// composeKeys opens the keys, if there are any, for all who seal.
+func (a *App) composeKeys() (err error) {
+	a.keys, err = vaultKeys(a.cfg)
+	return err
+}
+
 // composeVault makes the vault, if there are keys.
-func (a *App) composeVault() error {
-	keys, err := vaultKeys(a.cfg)
-	if err != nil || keys == nil {
-		return err
+func (a *App) composeVault() {
+	if a.keys == nil {
+		return
 	}
-	a.keys, a.vault = keys, vault.New(a.db(), keys)
+	a.vault = vault.New(a.db(), a.keys)
 	a.vault.Log = a.log
-	return nil
 }
 
 // VaultStatus prints the keys with what they hold, and what does not open.
@@ -63,10 +67,17 @@ func (t *Tools) VaultStatus(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	beside, err := t.app.heldBeside(ctx)
+	if err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "KEY\tDOCUMENTS\tTEAMS\tSTATE\n")
 	for _, use := range uses {
-		fmt.Fprintf(w, "%d\t%d\t%d\t%s\n", use.ID, use.Documents, use.Teams, stateOf(use))
+		fmt.Fprintf(w, "%d\t%d\t%d\t%s\n", use.ID, use.Documents, use.Teams, stateOf(use, beside[use.ID]))
+	}
+	for _, line := range lostBeside(uses, beside) {
+		fmt.Fprintln(w, line)
 	}
 	for _, id := range broken {
 		fmt.Fprintf(w, "\ndocument %s holds a value that does not open: it was cut or changed. Restore it from a backup, or let its owner set it again.\n", id)
@@ -74,12 +85,14 @@ func (t *Tools) VaultStatus(ctx context.Context, out io.Writer) error {
 	return w.Flush()
 }
 
-func stateOf(use vault.KeyUse) string {
+func stateOf(use vault.KeyUse, beside held) string {
 	switch {
 	case !use.Readable:
 		return "MISSING: give back the keyset that holds it"
 	case use.Primary:
 		return "seals"
+	case len(beside) > 0:
+		return "opens, also " + beside.String() + "; openhands-saas vault rotate seals anew what it holds"
 	case use.Idle():
 		return "may go, unless a backup or a server with an older keyset needs it"
 	}
@@ -93,21 +106,30 @@ func (t *Tools) VaultRotate(ctx context.Context, batch int, out io.Writer) error
 		return err
 	}
 	rotation := vault.Rotation{Batch: batch, Report: func(done, left int) { fmt.Fprintf(out, "sealed anew: %d, left: %d\n", done, left) }}
-	rotated, err := t.app.vault.Rotate(ctx, rotation)
+	rotated, beside, err := t.resealAll(ctx, rotation, out)
 	if err != nil {
 		return err
 	}
-	if rotated.Done == 0 {
+	if rotated.Done+beside == 0 {
 		if err := t.addKey(ctx, out); err != nil {
 			return err
 		}
-		if rotated, err = t.app.vault.Rotate(ctx, rotation); err != nil {
+		if rotated, _, err = t.resealAll(ctx, rotation, out); err != nil {
 			return err
 		}
 	} else {
 		fmt.Fprintln(out, "what another key held was sealed anew, and no key was added")
 	}
 	return t.rotated(ctx, rotated, out)
+}
+
+// resealAll seals with the present key what others hold: documents, and what is beside them.
+func (t *Tools) resealAll(ctx context.Context, r vault.Rotation, out io.Writer) (rotated vault.Rotated, beside int, err error) {
+	if rotated, err = t.app.vault.Rotate(ctx, r); err != nil {
+		return rotated, 0, err
+	}
+	beside, err = t.resealBeside(ctx, out)
+	return rotated, beside, err
 }
 
 func (t *Tools) addKey(ctx context.Context, out io.Writer) error {

@@ -139,8 +139,8 @@ func (t *Tools) team(ctx context.Context, team string) (uuid.UUID, error) {
 	err := t.app.db().SelectContext(ctx, &teams, `
 		SELECT id
 		  FROM teams
-		 WHERE id = $1
-		    OR name = $2
+		 WHERE (id = $1 OR name = $2)
+		   AND deleted_at IS NULL
 		 ORDER BY id`, id, team)
 	switch {
 	case err != nil:

@@ -122,7 +122,9 @@ func TestACommandThatWasStartedFlatIsFoundByTheIdThatWasAnswered(t *testing.T) {
 	if want := `{"command":"id","id":"` + command + "." + id + `","items":[],"order":12345678901234567890}`; started.status != 200 || started.body != want {
 		t.Fatalf("started: %d %s", started.status, started.body)
 	}
-	log := func(named string) string { return "/api/bash/bash_events/search?kind__eq=BashOutput&command_id__eq=" + named }
+	log := func(named string) string {
+		return "/api/bash/bash_events/search?kind__eq=BashOutput&command_id__eq=" + named
+	}
 	for _, c := range []struct {
 		who, path string
 		status    int

@@ -126,7 +126,7 @@ func mustExist(ctx context.Context, tx *postgres.Tx, team uuid.UUID) error {
 	err := tx.GetContext(ctx, &one, `
 		SELECT 1
 		  FROM teams
-		 WHERE id = $1
+		 WHERE id = $1 AND deleted_at IS NULL
 		   FOR KEY SHARE`, team)
 	if errors.Is(err, sql.ErrNoRows) {
 		return problem.New(http.StatusNotFound, "Team not found")

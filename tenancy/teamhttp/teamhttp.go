@@ -27,13 +27,14 @@ const teamParam = "team_id"
 
 // Handlers answer the team routes. Routes of one team have the parameter team_id.
 type Handlers struct {
-	teams *tenancy.Service
-	gate  *tenancy.Gate
+	teams    *tenancy.Service
+	services *tenancy.ServiceAccounts
+	gate     *tenancy.Gate
 }
 
 // New makes the handlers.
-func New(teams *tenancy.Service, gate *tenancy.Gate) *Handlers {
-	return &Handlers{teams: teams, gate: gate}
+func New(teams *tenancy.Service, services *tenancy.ServiceAccounts, gate *tenancy.Gate) *Handlers {
+	return &Handlers{teams: teams, services: services, gate: gate}
 }
 
 // currentHeader says in answers which team is the caller's current one, under the name by which a request chooses it.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/auth/apikey"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/tenancy"
@@ -28,6 +29,7 @@ const password = "correct horse battery"
 type server struct {
 	t    *testing.T
 	auth *auth.Service
+	keys *apikey.Service
 	mode *tenancy.Anonymous
 	echo *echo.Echo
 }
@@ -37,21 +39,31 @@ func newServer(t *testing.T) *server {
 	db := dbtest.New(t)
 	teams := tenancy.New(db)
 	s := &server{t: t, echo: echo.New(), mode: tenancy.NewAnonymous(db, false, false)}
+	s.keys = apikey.New(apikey.Config{DB: db, MayBind: teams.MayBind})
 	s.auth = auth.New(auth.Config{
 		DB:           db,
 		JWTSecret:    []byte("a secret of the tests, 32 bytes or more"),
 		Registration: auth.RegistrationOpen,
 		Hash:         auth.HashParams{Memory: 64, Passes: 1, Lanes: 1},
 		Hooks:        auth.Hooks{UserCreated: teams.CreatePersonal},
+		Keys:         s.keys,
 	})
 	t.Cleanup(s.auth.Close)
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { problem.Write(c.Response(), translate(err)) }
-	h := teamhttp.New(teams, tenancy.NewGate(s.auth, teams, s.mode, "openhands_session"))
+	h := teamhttp.New(teams, tenancy.NewServiceAccounts(db, s.keys), tenancy.NewGate(s.auth, teams, s.mode, "openhands_session"))
 	s.echo.GET("/api/teams", h.List)
 	s.echo.POST("/api/teams", h.Create)
 	s.echo.GET("/api/teams/:team_id", h.Get)
 	s.echo.POST("/api/teams/:team_id/members", h.AddMember)
 	s.echo.POST("/api/teams/:team_id/switch", h.Switch)
+	const services = "/api/teams/:team_id/service-accounts"
+	s.echo.GET(services, h.ListServiceAccounts)
+	s.echo.POST(services, h.CreateServiceAccount)
+	s.echo.DELETE(services+"/:account_id", h.DeleteServiceAccount)
+	s.echo.GET(services+"/:account_id/keys", h.ListServiceKeys)
+	s.echo.POST(services+"/:account_id/keys", h.CreateServiceKey)
+	s.echo.DELETE(services+"/:account_id/keys/:key_id", h.RevokeServiceKey)
+	s.echo.POST(services+"/:account_id/keys/:key_id/rotate", h.RotateServiceKey)
 	return s
 }
 
@@ -154,7 +166,7 @@ func TestTeamObjects(t *testing.T) {
 	ownerMay := []any{
 		"team:read", "member:read", "conversation:read", "file:read", "settings:read", "settings:preferences",
 		"conversation:create", "conversation:write", "conversation:delete", "file:write", "settings:write",
-		"team:rename", "member:add", "conversation:delete-any", "settings:team", "team:delete",
+		"team:rename", "member:add", "service-account:manage", "conversation:delete-any", "settings:team", "team:delete", "team:policy",
 	}
 	made := s.reads(s.call(ada, "POST", "/api/teams", `{"name":"Engines","id":"x","owner_id":"y"}`), http.StatusCreated).(map[string]any)
 	team, _ := made["id"].(string)

@@ -90,7 +90,7 @@ func judgePatch(body map[string]any) error {
 
 // preferring says whether a patch is of preferences, which are everybody's own to change.
 func (s *Surface) preferring(x *proxy.Exchange, body map[string]any) bool {
-	return onlyPreferences(body) && x.Request.Header.Get(ScopeHeader) == "" && whoAsks(x).Role.Has(access.SettingsPreferences)
+	return onlyPreferences(body) && x.Request.Header.Get(ScopeHeader) == "" && whoAsks(x).may(access.SettingsPreferences)
 }
 
 func onlyPreferences(body map[string]any) bool {

@@ -23,21 +23,20 @@ func scopeOf(x *proxy.Exchange, w who) (vault.Scope, error) {
 	case "", "own":
 		return w.own(), nil
 	case "team":
-		if !w.keeps() {
-			return vault.Scope{}, problem.New(http.StatusForbidden, "Only Admins and Owners may see and change what belongs to the team.")
-		}
-		return w.team(), nil
+		return w.team(), w.must(access.SettingsTeam, errTeams)
 	}
 	return vault.Scope{}, problem.New(http.StatusBadRequest, ScopeHeader+" must be 'own' or 'team'.")
 }
+
+var errTeams = problem.New(http.StatusForbidden, "Only Admins and Owners may see and change what belongs to the team.")
 
 // writable is scopeOf for a change: Viewers change nothing, and the anonymous tenant has no documents of its own but preferences.
 func writable(x *proxy.Exchange, w who) (vault.Scope, error) {
 	if x.Principal().Anonymous {
 		return vault.Scope{}, problem.New(http.StatusForbidden, "Sign in to keep settings, secrets and profiles of your own.")
 	}
-	if !w.Role.Has(access.SettingsWrite) {
-		return vault.Scope{}, problem.New(http.StatusForbidden, "Your role may not change this.")
+	if err := w.must(access.SettingsWrite, problem.New(http.StatusForbidden, "Your role may not change this.")); err != nil {
+		return vault.Scope{}, err
 	}
 	return scopeOf(x, w)
 }

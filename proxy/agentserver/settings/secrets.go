@@ -90,8 +90,8 @@ func (s *Surface) GetSecret(x *proxy.Exchange) error {
 	if err != nil {
 		return err
 	}
-	if !q.who.Role.Has(access.SettingsWrite) {
-		return problem.New(http.StatusForbidden, "Your role may not see secrets.")
+	if err := q.who.must(access.SettingsWrite, problem.New(http.StatusForbidden, "Your role may not see secrets.")); err != nil {
+		return err
 	}
 	docs, err := s.Vault.Named(q.context(), q.who.Team, q.who.User, vault.KindSecret, []string{q.name})
 	if err != nil {

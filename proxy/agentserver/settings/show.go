@@ -31,10 +31,7 @@ func modeOf(h http.Header, w who) (mode, error) {
 	case "encrypted", "true":
 		return encrypted, nil
 	case "plaintext":
-		if !w.Role.Has(access.SettingsWrite) {
-			return redacted, problem.New(http.StatusForbidden, "Your role may not see secrets in clear.")
-		}
-		return plaintext, nil
+		return plaintext, w.must(access.SettingsWrite, problem.New(http.StatusForbidden, "Your role may not see secrets in clear."))
 	}
 	return redacted, problem.Newf(http.StatusBadRequest,
 		"Invalid X-Expose-Secrets header value: '%s'. Valid values are: 'encrypted', 'plaintext'.", clipped(value))

@@ -47,6 +47,7 @@ type who struct {
 	Team uuid.UUID
 	User uuid.UUID // zero for the anonymous tenant
 	Role access.Role
+	key  access.Scope // of the API key that is used
 	by   vault.By
 }
 
@@ -55,7 +56,7 @@ func whoAsks(x *proxy.Exchange) who { return of(x.Principal(), x.Team()) }
 
 func of(p *access.Principal, team uuid.UUID) who {
 	role, _ := p.RoleIn(team)
-	w := who{Team: team, User: p.User, Role: role, by: vault.By{ID: p.User, Name: p.Email}}
+	w := who{Team: team, User: p.User, Role: role, key: p.Scope, by: vault.By{ID: p.User, Name: p.Email}}
 	if p.Anonymous {
 		w.by.Name = "anonymous"
 	}
@@ -65,5 +66,21 @@ func of(p *access.Principal, team uuid.UUID) who {
 func (w who) own() vault.Scope  { return vault.Scope{Team: w.Team, User: w.User} }
 func (w who) team() vault.Scope { return vault.Scope{Team: w.Team} }
 
+// may says whether both the caller's role and their key allow it.
+func (w who) may(permission access.Permission) bool {
+	return w.Role.Has(permission) && w.key.Allows(permission)
+}
+
+// must is may as an error: denied for whose role does not allow it, access.ErrScope for whose key alone does not.
+func (w who) must(permission access.Permission, denied error) error {
+	switch {
+	case !w.Role.Has(permission):
+		return denied
+	case !w.key.Allows(permission):
+		return access.ErrScope
+	}
+	return nil
+}
+
 // keeps says whether the caller may see and change what is the team's.
-func (w who) keeps() bool { return w.Role.Has(access.SettingsTeam) }
+func (w who) keeps() bool { return w.may(access.SettingsTeam) }
