@@ -38,14 +38,17 @@ func tellTales() map[string]string {
 		`window.__AGENT_CANVAS_SESSION_API_KEY__ = "`:     aGlobal,
 		`window.__AGENT_CANVAS_VSCODE_BASE_PATH__="`:      aGlobal,
 		`window.__AGENT_CANVAS_RUNTIME_SERVICES_INFO__={`: aGlobal,
-		"Server: uvicorn":                    aHeader,
-		"Access-Control-Allow-Credentials: ": aHeader,
-		"X-Archive-Repo-Root: ":              aHeader,
-		"Traceback (most recent call last)":  anInside,
-		"\r\nContent-Encoding: ":             sealed,
-		"Sec-WebSocket-Extensions: ":         sealed,
+		"Server: uvicorn":                   aHeader,
+		allowsCredentials:                   aHeader,
+		"X-Archive-Repo-Root: ":             aHeader,
+		"Traceback (most recent call last)": anInside,
+		"\r\nContent-Encoding: ":            sealed,
+		"Sec-WebSocket-Extensions: ":        sealed,
 	}
 }
+
+// allowsCredentials begins the header by which the upstream lets any page act for whoever is signed in.
+const allowsCredentials = "Access-Control-Allow-Credentials: "
 
 // hostFolder says whether a path below the folder of the run may be shown to anybody: it lies in an upstream's workspaces.
 func hostFolder(rest string) bool {

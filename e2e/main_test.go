@@ -28,6 +28,9 @@ var world struct {
 	binary   string
 	canvas   string
 	chromium string
+	mailpit  string
+	inbox    *stack.Inbox // where the mails of all instances go
+	node     string       // the folder whose node_modules holds clients and issuers of others
 	upstream *stack.Upstream
 	llm      *llm.Server
 	shared   *instance
@@ -66,6 +69,9 @@ func tearDown() {
 	}
 	if world.llm != nil {
 		world.llm.Close()
+	}
+	if world.inbox != nil {
+		world.inbox.Stop()
 	}
 	_ = os.RemoveAll(world.dir)
 }
@@ -116,15 +122,19 @@ func build(ctx context.Context) (err error) {
 	if err := os.Chmod(world.dir, 0o755); err != nil {
 		return err
 	}
-	found, err := setup.Ensure(ctx, setup.Options{Upstream: true, Canvas: true, Postgres: true, Chromium: true})
+	found, err := setup.Ensure(ctx, setup.Options{Upstream: true, Canvas: true, Postgres: true, Mailpit: true, Chromium: true, Node: true})
 	if err != nil {
 		return err
 	}
-	world.canvas, world.chromium, world.agentServer = found.Canvas, found.Chromium, found.AgentServer
+	world.canvas, world.chromium, world.agentServer, world.node = found.Canvas, found.Chromium, found.AgentServer, found.Node
+	world.mailpit = found.Mailpit
 	if world.binary, err = stack.BuildBinary(ctx, stack.BinaryOptions{Output: filepath.Join(world.dir, "openhands-saas"), Race: true}); err != nil {
 		return err
 	}
 	if world.llm, err = llm.Start(); err != nil {
+		return err
+	}
+	if world.inbox, err = stack.StartInbox(ctx, stack.InboxOptions{Mailpit: world.mailpit, DataDir: filepath.Join(world.dir, "mail")}); err != nil {
 		return err
 	}
 	if world.upstream, err = startUpstream(ctx, "upstream"); err != nil {

@@ -85,10 +85,37 @@ func newMatrix(t *testing.T, expected map[string]map[string]cell, requests []mat
 		{column: "expired", label: "expired session", client: member("owner")},
 		{column: "expired", label: "expired token", client: member("owner")},
 		{column: "suspended", client: member("owner")},
+		{column: "key-read", client: member("owner")},
+		{column: "key-write", client: member("owner")},
+		{column: "key-bound", client: member("owner").inTeam("")},
+		{column: "service", client: robot(t, m.owner, team)},
+		{column: "entered", client: entrant(t, m.server, team)},
+		{column: "expired", label: "expired key", client: member("owner")},
+		{column: "expired", label: "revoked key", client: member("owner")},
 	}
 	m.furnish(t, team, other)
 	m.spoil(t)
 	return m
+}
+
+// robot is a service account of the team, with a key as it is made when nobody says more.
+func robot(t *testing.T, owner *client, team string) *client {
+	t.Helper()
+	path := "/api/teams/" + team + "/service-accounts"
+	account := owner.field(owner.want(http.StatusCreated, owner.post(path, map[string]any{"name": "robot", "role": "developer"})), "id")
+	c := newClient(t, owner.base)
+	c.email = "service-" + account + "@service.invalid"
+	c.token = owner.field(owner.want(http.StatusCreated, owner.post(path+"/"+account+"/keys", map[string]any{"name": "robot"})), "key")
+	return c
+}
+
+// entrant is a superuser who entered the team, and is no member.
+func entrant(t *testing.T, server *instance, team string) *client {
+	t.Helper()
+	c := signedUp(t, server.url)
+	server.command(t, "user", "grant-admin", c.email)
+	c.want(http.StatusCreated, c.post("/api/admin/teams/"+team+"/enter", map[string]any{"reason": "the matrix of all callers"}))
+	return c.inTeam(team)
 }
 
 // furnish makes what is asked about. All but the strangers' and the Viewer's conversations are there to be destroyed.
@@ -99,11 +126,15 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 	all.Go(func() { m.shown = furnished(t, m.owner) })
 	all.Go(func() { theirs = furnished(t, other) })
 	for _, c := range m.callers {
-		c.user = c.client.userID()
+		if c.column == "service" {
+			c.user = strings.TrimSuffix(strings.TrimPrefix(c.client.email, "service-"), "@service.invalid")
+		} else {
+			c.user = c.client.userID()
+		}
 		switch c.column {
-		case "developer", "admin", "owner":
+		case "developer", "admin", "owner", "key-write", "service", "entered":
 			all.Go(func() { c.about, c.mine = furnished(t, m.owner), exhibit{id: c.client.create("")} })
-		case "superuser":
+		case "superuser", "key-bound":
 			all.Go(func() { c.mine = exhibit{id: c.client.create("")} })
 		}
 	}
@@ -113,9 +144,9 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 	ours := append(m.shown.marks(), team, m.owner.email, kept)
 	for _, c := range m.callers {
 		switch c.column {
-		case "viewer", "developer", "admin", "owner":
+		case "viewer", "developer", "admin", "owner", "key-read", "key-write", "service", "entered":
 			c.theirs, c.foreign = theirs, append(theirs.marks(), other.email)
-			if c.column == "viewer" || c.column == "developer" {
+			if c.column != "admin" && c.column != "owner" && c.column != "entered" {
 				c.foreign = append(c.foreign, kept)
 			}
 			c.warm(t)
@@ -131,7 +162,7 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 		if c.mine.id == "" {
 			c.mine = m.shown
 		}
-		if c.column == "superuser" {
+		if c.column == "superuser" || c.column == "key-bound" {
 			c.warm(t)
 		}
 	}
@@ -139,7 +170,7 @@ func (m *matrix) furnish(t *testing.T, team string, other *client) {
 	for _, c := range m.callers {
 		c.foreign = append(slices.Clone(c.foreign), shared...)
 		c.team, c.theirTeam = team, team
-		if c.client.team == team {
+		if c.client.team == team || c.column == "service" {
 			c.theirTeam = personal
 		}
 	}
@@ -171,11 +202,24 @@ func keptByTeam(owner *client, team string) string {
 	return value
 }
 
-// spoil takes from the last three what makes them callers, before their tokens are used for the first time.
+// spoil takes from some what makes them callers, before their tokens are used for the first time, and gives others a key in the
+// place of their session.
 func (m *matrix) spoil(t *testing.T) {
 	t.Helper()
 	for _, c := range m.callers {
 		switch c.name() {
+		case "key-read":
+			c.client.token = c.key(map[string]any{"scopes": []string{"read"}})
+		case "key-write":
+			c.client.token = c.key(map[string]any{"scopes": []string{"write"}})
+		case "key-bound":
+			own := c.client.want(http.StatusOK, c.client.get("/api/teams/")).header.Get("X-Team-Id")
+			c.client.token = c.key(map[string]any{"scopes": []string{"admin"}, "team_id": own})
+		case "expired key":
+			c.client.token = c.key(map[string]any{"scopes": []string{"admin"}})
+			m.server.change(t, `UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE user_id = $1`, c.user)
+		case "revoked key":
+			c.client.token = c.revokedKey()
 		case "superuser":
 			m.server.change(t, `UPDATE users SET is_superuser = true WHERE id = $1`, c.user)
 		case "expired session":
@@ -186,6 +230,22 @@ func (m *matrix) spoil(t *testing.T) {
 			m.server.change(t, `UPDATE users SET is_active = false WHERE id = $1`, c.user)
 		}
 	}
+}
+
+// key is a new API key of the caller's.
+func (c *caller) key(what map[string]any) string {
+	what["name"] = "matrix"
+	return c.client.field(c.client.want(http.StatusCreated, c.client.post("/api/keys", what)), "key")
+}
+
+// revokedKey is one that worked, so that it is remembered.
+func (c *caller) revokedKey() string {
+	session := *c.client
+	made := session.want(http.StatusCreated, session.post("/api/keys", map[string]any{"name": "matrix", "scopes": []string{"admin"}}))
+	c.client.token = session.field(made, "key")
+	c.client.want(http.StatusOK, c.client.get("/api/conversations/search"))
+	session.want(http.StatusOK, session.json("DELETE", "/api/keys/"+session.field(made, "id"), nil))
+	return c.client.token
 }
 
 // furnished is a new conversation of the client's team: its agent has made a file and a commit.

@@ -11,6 +11,9 @@ import (
 // matrixColumns are the kinds of callers, in the order of the file's columns.
 var matrixColumns = []string{"none", "anonymous", "other", "viewer", "developer", "admin", "owner", "superuser", "expired", "suspended"}
 
+// likeColumns are further kinds of callers. The file says of each which column it is like, and what differs.
+var likeColumns = []string{"key-read", "key-write", "key-bound", "service", "entered"}
+
 // cell is what one caller gets: a status, or how a WebSocket went ("open", or the code it closed with), and whether the upstream
 // saw a request because of it.
 type cell struct {
@@ -25,12 +28,16 @@ func (c cell) String() string {
 	return c.status + "-"
 }
 
-// readMatrix reads the expectations: operation (and a variant, "#name"), then one cell per column.
+// readMatrix reads the expectations: operation (and a variant, "#name"), then one cell per column; "@caller like column", with
+// "but cell is cell" where that differs all over; and "operation @caller cell" for what differs once.
 func readMatrix(t testing.TB) map[string]map[string]cell {
 	t.Helper()
-	all := map[string]map[string]cell{}
+	all, likes, differ := map[string]map[string]cell{}, map[string]like{}, map[string]map[string]cell{}
 	for _, line := range lines(t, "testdata/matrix.txt") {
 		line, _, _ = strings.Cut(line, " ; ") // a remark
+		if readLike(t, line, likes, differ) {
+			continue
+		}
 		fields := strings.Fields(line)
 		key := strings.Join(fields[:len(fields)-min(len(fields), len(matrixColumns))], " ")
 		if all[key] != nil || strings.Count(key, "/") == 0 {
@@ -38,14 +45,75 @@ func readMatrix(t testing.TB) map[string]map[string]cell {
 		}
 		all[key] = map[string]cell{}
 		for i, text := range fields[len(fields)-len(matrixColumns):] {
-			status, sign := text[:len(text)-1], text[len(text)-1:]
-			if sign != "+" && sign != "-" {
-				t.Fatalf("testdata/matrix.txt: %q has a cell %q without a sign", key, text)
-			}
-			all[key][matrixColumns[i]] = cell{status: status, seen: sign == "+"}
+			all[key][matrixColumns[i]] = readCell(t, key, text)
 		}
 	}
+	spread(t, all, likes, differ)
 	return all
+}
+
+func readCell(t testing.TB, key, text string) cell {
+	t.Helper()
+	status, sign := text[:len(text)-1], text[len(text)-1:]
+	if sign != "+" && sign != "-" {
+		t.Fatalf("testdata/matrix.txt: %q has a cell %q without a sign", key, text)
+	}
+	return cell{status: status, seen: sign == "+"}
+}
+
+// like says that a caller gets what another does, but for one answer that is another one.
+type like struct {
+	column    string
+	but, then cell
+}
+
+func (l like) of(row map[string]cell) cell {
+	if c := row[l.column]; c != l.but {
+		return c
+	}
+	return l.then
+}
+
+// readLike reads a line about a further kind of caller; false for all others.
+func readLike(t testing.TB, line string, likes map[string]like, differ map[string]map[string]cell) bool {
+	t.Helper()
+	before, after, found := strings.Cut(line, "@")
+	if !found {
+		return false
+	}
+	key, words := strings.TrimSpace(before), strings.Fields(after)
+	switch {
+	case len(words) == 3 && key == "" && words[1] == "like" && slices.Contains(matrixColumns, words[2]):
+		likes[words[0]] = like{column: words[2]}
+	case len(words) == 7 && key == "" && words[1] == "like" && slices.Contains(matrixColumns, words[2]) && words[3] == "but" && words[5] == "is":
+		likes[words[0]] = like{words[2], readCell(t, line, words[4]), readCell(t, line, words[6])}
+	case len(words) == 2 && key != "" && slices.Contains(likeColumns, words[0]) && differ[key][words[0]] == cell{}:
+		if differ[key] == nil {
+			differ[key] = map[string]cell{}
+		}
+		differ[key][words[0]] = readCell(t, key, words[1])
+	default:
+		t.Fatalf("testdata/matrix.txt: %q says nothing, or says it twice", line)
+	}
+	return true
+}
+
+// spread gives every operation the cells of the further callers. What differs must differ.
+func spread(t testing.TB, all map[string]map[string]cell, likes map[string]like, differ map[string]map[string]cell) {
+	t.Helper()
+	for _, column := range likeColumns {
+		for _, row := range all {
+			row[column] = likes[column].of(row)
+		}
+	}
+	for key, cells := range differ {
+		for column, c := range cells {
+			if all[key] == nil || all[key][column] == c {
+				t.Fatalf("testdata/matrix.txt: %q @%s says nothing new", key, column)
+			}
+			all[key][column] = c
+		}
+	}
 }
 
 // matrixRequest is how an operation is asked. Placeholders in braces are filled in for each caller.

@@ -48,7 +48,7 @@ func TestEveryOperationForEveryKindOfCaller(t *testing.T) {
 		t.Errorf("the upstream got a request in nobody's name: %s", stray)
 	}
 	t.Logf("the matrix: %d operations, %d lines with variants, %d kinds of callers; %d cases were asked, the upstream saw %d requests",
-		len(allOperations(t)), len(expected), len(matrixColumns), draft.count(), m.upstream.count())
+		len(allOperations(t)), len(expected), len(matrixColumns)+len(likeColumns), draft.count(), m.upstream.count())
 	draft.write(t)
 }
 
@@ -190,7 +190,7 @@ func (d *draft) write(t *testing.T) {
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(d.cells)) {
 		fmt.Fprintf(&text, "%-90s", key)
-		for _, column := range matrixColumns {
+		for _, column := range slices.Concat(matrixColumns, likeColumns) {
 			fmt.Fprintf(&text, " %-5s", d.cells[key][column])
 		}
 		text.WriteString("\n")

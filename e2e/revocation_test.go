@@ -19,13 +19,19 @@ import (
 )
 
 // endings are the ways in which a right ends. Each is brought about at the first replica; code is what closes a WebSocket at the
-// second. There is no route and no command yet that suspends a user or changes a membership: their statements announce what they
-// do as the product's own do.
+// second. There is no route yet that changes a membership: its statements announce what they do as the product's own do.
 var endings = []ending{
 	{name: "the session ended", code: 4001, end: func(s *subject) {
 		s.want(http.StatusNoContent, s.send("POST", "/api/auth/jwt/logout", nil, ""))
 	}, again: func(s *subject) { s.login() }},
-	{name: "the user is suspended", code: 4001, end: func(s *subject) { s.active(false) }, again: func(s *subject) { s.active(true) }},
+	{name: "the session is ended from another one", code: 4001, end: func(s *subject) { s.endsFromElsewhere() }, again: func(s *subject) { s.login() }},
+	{name: "the user is suspended", code: 4001, end: func(s *subject) { s.first.command(s.t, "user", "suspend", s.email) }, again: func(s *subject) {
+		s.first.command(s.t, "user", "reactivate", s.email)
+		s.login() // nothing that ended comes back
+	}},
+	{name: "a superuser leaves the team", code: 4004, enters: true, end: func(s *subject) {
+		s.want(http.StatusNoContent, s.send("DELETE", "/api/admin/teams/"+s.team+"/enter", nil, ""))
+	}, again: func(s *subject) { s.join() }},
 	{name: "the membership ended", code: 4004, end: func(s *subject) {
 		s.first.change(s.t, announcing(`DELETE FROM team_members WHERE user_id = $1 AND team_id = $2 RETURNING user_id`), s.userID(), s.team)
 	}, again: func(s *subject) { s.join() }},
@@ -46,6 +52,7 @@ type ending struct {
 	role   string               // before; developer unless it says otherwise
 	alone  bool                 // it has a conversation of its own
 	nobody bool                 // without a credential
+	enters bool                 // no member, but a superuser who entered the team
 	end    func(*subject)
 	again  func(*subject) // takes it back
 }
@@ -200,11 +207,38 @@ func largeTalk(c *client) talk {
 
 func (s *subject) join() {
 	s.t.Helper()
+	if s.enters {
+		s.enter()
+		return
+	}
 	s.owner.want(http.StatusCreated, s.owner.post("/api/teams/"+s.team+"/members", map[string]any{"email": s.email, "role": cmp.Or(s.role, "developer")}))
 }
 
-func (s *subject) active(is bool) {
-	s.first.change(s.t, announcing(`UPDATE users SET is_active = $2 WHERE id = $1 RETURNING id`), s.userID(), is)
+// endsFromElsewhere ends the subject's session as its owner does who sees it in the list of another one.
+func (s *subject) endsFromElsewhere() {
+	s.t.Helper()
+	var list struct {
+		Items []struct {
+			ID      string `json:"id"`
+			Current bool   `json:"current"`
+		} `json:"items"`
+	}
+	s.want(http.StatusOK, s.get("/api/auth/sessions")).json(s.t, &list)
+	other := *s.client
+	other.login()
+	for _, session := range list.Items {
+		if session.Current {
+			other.want(http.StatusNoContent, other.send("DELETE", "/api/auth/sessions/"+session.ID, nil, ""))
+		}
+	}
+}
+
+// enter makes the subject a superuser, and has them enter the team in a new session.
+func (s *subject) enter() {
+	s.t.Helper()
+	s.first.command(s.t, "user", "grant-admin", s.email)
+	s.login()
+	s.want(http.StatusCreated, s.post("/api/admin/teams/"+s.team+"/enter", map[string]any{"reason": "a test of revocation"}))
 }
 
 // makes gives the subject another role.

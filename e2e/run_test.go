@@ -42,7 +42,7 @@ func TestOneCommandStartsEverythingAndOneInterruptEndsIt(t *testing.T) {
 		return nil
 	})
 	base := "http://localhost:" + port
-	for _, says := range []string{"openhands-saas is ready: " + base + "\n", "agent-server 1.49.1 at http://127.0.0.1:", "data      " + data + "\n", "no key needed"} {
+	for _, says := range []string{"openhands-saas is ready: " + base + "\n", "agent-server 1.49.1 at http://127.0.0.1:", "data      " + data + "\n", "no key needed", "every mail is at http://127.0.0.1:"} {
 		if !strings.Contains(screen.String(), says) {
 			t.Errorf("it does not say %q:\n%s", says, screen)
 		}
@@ -70,7 +70,7 @@ func TestOneCommandStartsEverythingAndOneInterruptEndsIt(t *testing.T) {
 
 	person.finished(person.create("run: nohup sleep 1000 >/dev/null 2>&1 &"))
 	family := descendants(command.PID())
-	for _, name := range []string{"openhands-saas", "agent-server", "postgres", "tmux", "sleep 1000"} {
+	for _, name := range []string{"openhands-saas", "agent-server", "postgres", "mailpit", "tmux", "sleep 1000"} {
 		if !strings.Contains(fmt.Sprint(family), name) {
 			t.Errorf("no process is a %s, so that its end proves nothing: %v", name, family)
 		}

@@ -21,6 +21,7 @@ const ownerOf = "STACK_TEST_OWNER_OF"
 // world is what the tests share.
 var world struct {
 	agentServer string
+	mailpit     string
 	upstream    *stack.Upstream // disturbed by one test only
 	dummy       string          // a stand-in for the product
 }
@@ -39,11 +40,11 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	paths, err := setup.Ensure(ctx, setup.Options{Upstream: true})
+	paths, err := setup.Ensure(ctx, setup.Options{Upstream: true, Mailpit: true})
 	if err != nil {
 		return fail(err)
 	}
-	world.agentServer = paths.AgentServer
+	world.agentServer, world.mailpit = paths.AgentServer, paths.Mailpit
 	if world.dummy, err = stack.BuildBinary(ctx, stack.BinaryOptions{Package: "./e2e/stack/testdata/dummy", Output: filepath.Join(dir, "dummy")}); err != nil {
 		return fail(err)
 	}

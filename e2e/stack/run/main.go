@@ -45,7 +45,7 @@ func dispatch(ctx context.Context, args []string) error {
 		return err
 	}
 	began := time.Now()
-	paths, err := setup.Ensure(ctx, setup.Options{Upstream: true, Canvas: true, Postgres: true, Chromium: *tests})
+	paths, err := setup.Ensure(ctx, setup.Options{Upstream: true, Canvas: true, Postgres: true, Mailpit: true, Chromium: *tests, Node: *tests})
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ func (w *world) around(ctx context.Context) (summary string, err error) {
 		Upstream: ownUpstream,
 		Canvas:   !w.env.has("FRONTEND_DIR") && w.env.get("SERVE_FRONTEND", "true") == "true",
 		Postgres: !w.env.has("DB_HOST") && !w.env.has("DATABASE_URL"),
+		Mailpit:  !w.env.has("SMTP_URL"),
 	})
 	if err != nil {
 		return "", err
@@ -79,8 +80,12 @@ func (w *world) around(ctx context.Context) (summary string, err error) {
 			return "", err
 		}
 	}
+	mail, err := w.mail(ctx, paths.Mailpit)
+	if err != nil {
+		return "", err
+	}
 	model, err := w.model()
-	return summary + "  data      " + w.data + "\n" + model + "  stop      Ctrl-C", err
+	return summary + "  data      " + w.data + "\n" + mail + model + "  stop      Ctrl-C", err
 }
 
 func (w *world) upstream(ctx context.Context, program string) (summary string, err error) {

@@ -26,6 +26,7 @@ const (
 	UpstreamVersion = "1.49.1"
 	CanvasVersion   = "1.20.0"
 	MonacoVersion   = "0.55.1" // the one that this version of the UI names
+	MailpitVersion  = "1.33.1"
 )
 
 // Options say which parts are needed.
@@ -34,6 +35,8 @@ type Options struct {
 	Canvas   bool // the built UI
 	Postgres bool // server binaries of the system
 	Chromium bool // a browser, for tests only
+	Mailpit  bool // an SMTP server with an inbox
+	Node     bool // clients and issuers that run on Node, for tests only
 
 	Cache string    // default: CacheDir()
 	Out   io.Writer // progress; default: os.Stderr
@@ -45,6 +48,8 @@ type Paths struct {
 	AgentServer string // the upstream's program
 	Canvas      string // the folder with index.html
 	Chromium    string // the browser's program
+	Mailpit     string // the program
+	Node        string // the folder whose node_modules holds what runs on Node
 }
 
 // Ensure provides all parts that o asks for and returns where they are.
@@ -66,8 +71,18 @@ func Ensure(ctx context.Context, o Options) (Paths, error) {
 			return paths, err
 		}
 	}
+	if o.Node {
+		if paths.Node, err = m.node(ctx); err != nil {
+			return paths, err
+		}
+	}
 	if o.Canvas {
 		if paths.Canvas, err = m.canvas(ctx); err != nil {
+			return paths, err
+		}
+	}
+	if o.Mailpit {
+		if paths.Mailpit, err = m.mailpit(ctx); err != nil {
 			return paths, err
 		}
 	}

@@ -226,7 +226,7 @@ func TestAProgramIsFoundBesideThePathToo(t *testing.T) {
 func TestASetUpThatIsCompleteIsFoundAtOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	everything := setup.Options{Upstream: true, Canvas: true, Postgres: true, Out: &out}
+	everything := setup.Options{Upstream: true, Canvas: true, Postgres: true, Mailpit: true, Node: true, Out: &out}
 	if _, err := setup.Ensure(t.Context(), everything); err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestASetUpThatIsCompleteIsFoundAtOnce(t *testing.T) {
 	if err != nil || out.Len() > 0 || time.Since(began) > time.Second {
 		t.Errorf("second set-up: %v, %s, said %q", err, time.Since(began), &out)
 	}
-	for _, path := range []string{paths.AgentServer, filepath.Join(paths.Canvas, "index.html")} {
+	for _, path := range []string{paths.AgentServer, filepath.Join(paths.Canvas, "index.html"), paths.Mailpit} {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}

@@ -41,8 +41,11 @@ func Programs(o Options) []Program {
 			Program{Name: "tmux", Commands: []string{"tmux"}, Packages: []string{"tmux"}},
 			Program{Name: "git", Commands: []string{"git"}, Packages: []string{"git"}})
 	}
-	if o.Canvas {
+	if o.Canvas || o.Node {
 		needed = append(needed, Program{Name: "npm", Commands: []string{"npm"}, Packages: []string{"npm"}})
+	}
+	if o.Node {
+		needed = append(needed, Program{Name: "Node", Commands: []string{"node"}, Packages: []string{"nodejs"}})
 	}
 	if o.Postgres {
 		needed = append(needed, Program{
