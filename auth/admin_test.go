@@ -16,6 +16,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 // root makes a superuser.
@@ -84,7 +85,7 @@ func TestSuspensionEndsEverythingForGoodOnEveryReplica(t *testing.T) {
 	if !gone(here)() {
 		t.Error("the replica that suspended still knows the user")
 	}
-	eventually(t, 2*time.Second, "the other replica follows", gone(there))
+	testtime.Eventually(t, 2*time.Second, "the other replica follows", gone(there))
 	_, err := here.Login(t.Context(), "ann@example.com", goodPassword, auth.Client{})
 	refused(t, err, 400, "LOGIN_BAD_CREDENTIALS")
 	if _, err := here.Reactivate(t.Context(), auth.CommandLine(), u.ID); err != nil {

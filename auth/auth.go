@@ -67,6 +67,9 @@ type Hooks struct {
 	MayLeave func(ctx context.Context, tx *postgres.Tx, u User) error
 	// Ended runs in the transaction that ends, for good, everything by which a user comes in: what is no session is for it to end.
 	Ended func(ctx context.Context, tx *postgres.Tx, user uuid.UUID) error
+	// Reclaimed runs in the transaction in which the owner of a mailbox takes an account back that somebody else may have had. Whatever
+	// else one comes in by, and was added since then, is for it to end; zero: since ever.
+	Reclaimed func(ctx context.Context, tx *postgres.Tx, u User, since time.Time) error
 	// SuperuserEnded runs in the transaction in which somebody stops to be a superuser who can sign in.
 	SuperuserEnded func(ctx context.Context, tx *postgres.Tx, user uuid.UUID) error
 	// MayRegister is asked about somebody who registers by themselves, once nothing else speaks against it, and may refuse.

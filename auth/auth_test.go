@@ -1,10 +1,7 @@
 package auth_test
 
 import (
-	"context"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
@@ -21,26 +18,6 @@ var (
 	secret = []byte("0123456789abcdef0123456789abcdef")
 	cheap  = auth.HashParams{Memory: 64, Passes: 1, Lanes: 1}
 )
-
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Now().Truncate(time.Second)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // serve makes an open service with cheap hashes on the database; change may adjust it.
 func serve(t *testing.T, db *postgres.DB, change func(*auth.Config)) *auth.Service {
@@ -114,22 +91,6 @@ func one[T any](t *testing.T, db *postgres.DB, query string, args ...any) (value
 		t.Fatal(err)
 	}
 	return value
-}
-
-// eventually asks again and again until the condition holds.
-func eventually(t *testing.T, within time.Duration, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within %v: %s", within, what)
-		case <-tick.C:
-		}
-	}
 }
 
 // fresh makes a service on a database of its own.

@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func signingKey(t *testing.T) ed25519.PrivateKey {
@@ -211,7 +212,7 @@ func TestWithoutAKeyNoTokenOfOneIsRead(t *testing.T) {
 // Clocks differ a little between replicas: a token from one that is ahead works at once. When it ends nobody is lenient.
 func TestClocksThatDiffer(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	f := newForger(t, s)
 	at := func(d time.Duration) int64 { return now.Now().Add(d).Unix() }

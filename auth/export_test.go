@@ -13,6 +13,6 @@ func NewGate(workers, queue int) (run func(context.Context, func()) error, waiti
 }
 
 // Prove gives tests a sign-in at the moment before it gets a session.
-func Prove(s *Service, ctx context.Context, email, password string) (SignIn, error) {
+func Prove(ctx context.Context, s *Service, email, password string) (SignIn, error) {
 	return s.prove(ctx, email, password, Client{})
 }

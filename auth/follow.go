@@ -17,7 +17,7 @@ func (s *Service) follow(ctx context.Context, tx *postgres.Tx, u updating, befor
 		}
 	}
 	if before.Email != after.Email {
-		if err := s.emailChanged(ctx, tx, before, after); err != nil {
+		if err := s.emailChanged(ctx, tx, u.by, before, after); err != nil {
 			return err
 		}
 	}

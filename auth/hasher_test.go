@@ -7,6 +7,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestOnlySoManyHashesRunAndWaitAndTheRestComesBackLater(t *testing.T) {
@@ -20,7 +21,7 @@ func TestOnlySoManyHashesRunAndWaitAndTheRestComesBackLater(t *testing.T) {
 
 	ctx, leave := context.WithCancel(context.Background())
 	go func() { queued <- run(ctx, func() {}) }()
-	eventually(t, 10*time.Second, "one waits", isWaiting)
+	testtime.Eventually(t, 10*time.Second, "one waits", isWaiting)
 	err := run(context.Background(), func() { t.Error("ran beside another") })
 	refused(t, err, 503, "")
 	if p := problem.Of(err); p.RetryAfter <= 0 || p.Cause != nil {
@@ -30,7 +31,7 @@ func TestOnlySoManyHashesRunAndWaitAndTheRestComesBackLater(t *testing.T) {
 	leave()
 	refused(t, <-queued, 503, "")
 	go func() { entered <- run(context.Background(), func() {}) }() // takes the place in the queue that became free
-	eventually(t, 10*time.Second, "the next waits", isWaiting)
+	testtime.Eventually(t, 10*time.Second, "the next waits", isWaiting)
 	close(release)
 	if err := <-entered; err != nil {
 		t.Error(err)

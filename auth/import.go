@@ -186,5 +186,6 @@ func (s *Service) importOne(ctx context.Context, tx *postgres.Tx, by Actor, a Im
 	if u.CreatedAt.IsZero() {
 		u.CreatedAt = s.cfg.Now()
 	}
-	return s.store(ctx, tx, u, a.PasswordHash, "", creation{superuser: a.IsSuperuser, by: by.ID, actor: by.Name})
+	// Silent: mails to thousands at a time would be taken for spam, and their links would have run out before most are read.
+	return s.store(ctx, tx, u, a.PasswordHash, "", creation{superuser: a.IsSuperuser, silent: true, by: by.ID, actor: by.Name})
 }

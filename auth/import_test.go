@@ -132,3 +132,16 @@ func TestAnImportWithOneFaultMakesNoAccountAndNamesAllFaults(t *testing.T) {
 		t.Errorf("%d accounts are there", n)
 	}
 }
+
+func TestAnImportSendsNobodyAMail(t *testing.T) {
+	t.Parallel()
+	_, s, box := mailed(t, func(c *auth.Config) { c.RequireVerified = true })
+	accounts := []auth.Imported{{Line: 1, Email: "ann@example.com", IsActive: true}, {Line: 2, Email: "gone@example.com"}}
+	if faults, err := s.Import(t.Context(), auth.CommandLine(), accounts); err != nil || len(faults) > 0 {
+		t.Fatal(faults, err)
+	}
+	if sent := box.of("verify"); len(sent) != 0 {
+		t.Errorf("%+v", sent)
+	}
+	verification(t, s, box, "ann@example.com") // she asks for it
+}

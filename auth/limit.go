@@ -17,6 +17,8 @@ const (
 	actReset    = "reset-password"
 	actVerify   = "verify"
 	actFactor   = "second-factor"
+	actChange   = "change-account"
+	actFactors  = "change-factors"
 )
 
 // admit counts one try of a stranger, under the address (in all its spellings) and under where it comes from. When the error is that
@@ -61,5 +63,23 @@ func limitKeys(email string, from Client) []string {
 	return keys
 }
 
-// limitUser is the key under which tries of somebody known are counted.
-func limitUser(user uuid.UUID) string { return "user:" + user.String() }
+// admitChange counts a change of what a user signs in with. Each has a mail sent: to whatever address they name, once they change it
+// again, so that it counts for that, too.
+func (s *Service) admitChange(ctx context.Context, user uuid.UUID, c Change) error {
+	if s.cfg.Limits == nil || c.Email == nil && c.Password == nil {
+		return nil
+	}
+	keys := []string{"user:" + user.String()}
+	if c.Email != nil {
+		keys = append(keys, limitKeys(*c.Email, Client{})...)
+	}
+	return s.cfg.Limits.Take(ctx, actChange, keys...)
+}
+
+// AdmitFactorChange counts a change of a user's second factors: each has a mail sent, to an address that may not be theirs.
+func (s *Service) AdmitFactorChange(ctx context.Context, user uuid.UUID) error {
+	if s.cfg.Limits == nil {
+		return nil
+	}
+	return s.cfg.Limits.Take(ctx, actFactors, "user:"+user.String())
+}

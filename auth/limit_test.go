@@ -1,34 +1,21 @@
 package auth_test
 
 import (
-	"context"
 	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/auth"
-	"github.com/openhands-saas/openhands-saas/internal/mail"
-	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/internal/ratelimit"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
-// resetMails counts the mails with a link to choose a password.
-type resetMails struct{ atomic.Int64 }
-
-func (m *resetMails) Put(_ context.Context, _ *postgres.Tx, message mail.Message) error {
-	if message.Template == "reset" {
-		m.Add(1)
-	}
-	return nil
-}
-
 // limited is a service with limits, whose time stands still unless the test moves it.
-func limited(t *testing.T) (*auth.Service, *ratelimit.Limiter, *clock, *resetMails) {
+func limited(t *testing.T) (*auth.Service, *ratelimit.Limiter, *testtime.Clock, *mailbox) {
 	t.Helper()
-	db, c, mails := dbtest.New(t), newClock(), &resetMails{}
+	db, c, mails := dbtest.New(t), testtime.NewClock(), &mailbox{}
 	l := ratelimit.New(ratelimit.Config{DB: db, Secret: secret, Now: c.Now})
 	return serve(t, db, func(cfg *auth.Config) { cfg.Limits, cfg.Now, cfg.Mail = l, c.Now, mails }), l, c, mails
 }
@@ -51,7 +38,7 @@ func TestGuessesAtAPasswordAreSlowedDown(t *testing.T) {
 	if wait := problem.Of(err).RetryAfter; wait != time.Second {
 		t.Errorf("Retry-After is %v", wait)
 	}
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	if _, err := s.Login(t.Context(), "ann@example.com", goodPassword, mallory); err != nil {
 		t.Errorf("after the pause: %v", err)
 	}
@@ -97,8 +84,8 @@ func TestWhoIsBannedDoesNotLearnOfIt(t *testing.T) {
 	if err := s.ForgotPassword(t.Context(), "ann@example.com", ann); err != nil {
 		t.Errorf("forgot, from elsewhere: %v", err)
 	}
-	eventually(t, 10*time.Second, "a mail is sent", func() bool { return mails.Load() > 0 })
-	if mails.Load() != 1 {
+	mails.wait(t, "reset", 1)
+	if len(mails.of("reset")) != 1 {
 		t.Error("somebody banned has a mail sent")
 	}
 }
@@ -157,7 +144,7 @@ func TestEveryRouteOfStrangersHasALimit(t *testing.T) {
 
 func TestWhoChoosesANewPasswordByMailNeedNotWait(t *testing.T) {
 	t.Parallel()
-	c := newClock()
+	c := testtime.NewClock()
 	_, s, box := mailed(t, func(cfg *auth.Config) {
 		cfg.Now, cfg.Limits = c.Now, ratelimit.New(ratelimit.Config{DB: cfg.DB, Secret: secret, Now: c.Now})
 	})
@@ -165,7 +152,7 @@ func TestWhoChoosesANewPasswordByMailNeedNotWait(t *testing.T) {
 	for range 20 {
 		_, err := s.Login(t.Context(), "ann@example.com", "wrong", mallory)
 		if p := problem.Of(err); p.RetryAfter < time.Minute {
-			c.advance(p.RetryAfter)
+			c.Advance(p.RetryAfter)
 		}
 	}
 	_, err := s.Login(t.Context(), "ann@example.com", goodPassword, ann)
@@ -175,5 +162,39 @@ func TestWhoChoosesANewPasswordByMailNeedNotWait(t *testing.T) {
 	}
 	if _, err := s.Login(t.Context(), "ann@example.com", otherPassword, ann); err != nil {
 		t.Error(err)
+	}
+}
+
+// Whoever names an address as their own, and then another, has a mail sent to the first.
+func TestNobodyIsBuriedInMailByChangesOfAnAddress(t *testing.T) {
+	t.Parallel()
+	s, _, _, _ := limited(t)
+	register(t, s, "mallory@example.com")
+	id := identify(t, s, login(t, s, "mallory@example.com"))
+	changed := 0
+	for n := range 12 {
+		email := []string{"ann@example.com", "mallory@example.com"}[n%2]
+		_, err := s.UpdateMe(t.Context(), id, auth.Change{Email: &email})
+		if err == nil {
+			changed++
+		} else {
+			refused(t, err, http.StatusTooManyRequests, "")
+		}
+	}
+	if changed != 5 {
+		t.Errorf("%d changes of twelve in a row, want 5", changed)
+	}
+	if _, err := s.UpdateMe(t.Context(), id, auth.Change{Name: &auth.Text{}}); err != nil {
+		t.Errorf("a change that nobody is told of: %v", err)
+	}
+	register(t, s, "eve@example.com")
+	other, left := identify(t, s, login(t, s, "eve@example.com")), 0
+	for range 5 {
+		if _, err := s.UpdateMe(t.Context(), other, auth.Change{Email: text("ANN@example.com")}); err == nil || problem.Of(err).Status != http.StatusTooManyRequests {
+			left++
+		}
+	}
+	if left > 2 {
+		t.Errorf("another account names the same address %d times more, want 2", left)
 	}
 }

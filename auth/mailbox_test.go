@@ -10,6 +10,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/mail"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 // mailbox keeps what would have been sent.
@@ -40,7 +41,7 @@ func (b *mailbox) of(template string) (found []mail.Message) {
 // wait returns the n-th mail of a template, once it is there.
 func (b *mailbox) wait(t *testing.T, template string, n int) mail.Message {
 	t.Helper()
-	eventually(t, 10*time.Second, "a mail "+template+" is sent", func() bool { return len(b.of(template)) >= n })
+	testtime.Eventually(t, 10*time.Second, "a mail "+template+" is sent", func() bool { return len(b.of(template)) >= n })
 	return b.of(template)[n-1]
 }
 

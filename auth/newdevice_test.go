@@ -10,6 +10,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/mail"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 // noticeBox keeps the notices of new devices.
@@ -47,9 +48,9 @@ const (
 )
 
 // watched is a service that tells of new devices, with one user.
-func watched(t *testing.T) (*auth.Service, *noticeBox, *clock, func(ip, userAgent string)) {
+func watched(t *testing.T) (*auth.Service, *noticeBox, *testtime.Clock, func(ip, userAgent string)) {
 	t.Helper()
-	box, c := &noticeBox{}, newClock()
+	box, c := &noticeBox{}, testtime.NewClock()
 	_, s := fresh(t, func(cfg *auth.Config) {
 		cfg.Mail, cfg.Now, cfg.PublicURL = box, c.Now, "https://agents.example.com"
 	})
@@ -118,11 +119,11 @@ func TestADeviceThatWasNotUsedForLongIsNewAgain(t *testing.T) {
 	t.Parallel()
 	_, box, c, signIn := watched(t)
 	signIn("192.0.2.1", foxOnLinux)
-	c.advance(89 * 24 * time.Hour)
+	c.Advance(89 * 24 * time.Hour)
 	if signIn("192.0.2.1", foxOnLinux); len(box.take()) != 0 {
 		t.Error("it was told after 89 days")
 	}
-	c.advance(91 * 24 * time.Hour)
+	c.Advance(91 * 24 * time.Hour)
 	if signIn("192.0.2.1", foxOnLinux); len(box.take()) != 1 {
 		t.Error("it was not told after 91 days")
 	}
@@ -137,7 +138,7 @@ func TestManyNewDevicesDoNotFloodAMailbox(t *testing.T) {
 	if told := len(box.take()); told != 9 {
 		t.Errorf("%d notices within a minute", told)
 	}
-	c.advance(25 * time.Hour)
+	c.Advance(25 * time.Hour)
 	if signIn("192.0.2.1", "another/1.0"); len(box.take()) != 1 {
 		t.Error("nothing is told on the next day")
 	}

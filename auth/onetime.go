@@ -67,13 +67,7 @@ func readOneTime(ctx context.Context, tx *postgres.Tx, purpose, token string, no
 		FROM one_time_tokens
 		WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3
 		FOR UPDATE`, hashOneTime(token), purpose, now)
-	if errors.Is(err, sql.ErrNoRows) {
-		return o, errNoOneTime
-	}
-	if err != nil {
-		return o, fmt.Errorf("read a one-time token: %w", err)
-	}
-	return o, nil
+	return o, orNoOneTime(err, "read")
 }
 
 // peekOneTime is for a first look: a token that is still good, without any hold on it.
@@ -85,13 +79,7 @@ func peekOneTime(ctx context.Context, db *postgres.DB, purpose, token string, no
 		SELECT user_id, email, data, created_at, used_at
 		FROM one_time_tokens
 		WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND used_at IS NULL`, hashOneTime(token), purpose, now)
-	if errors.Is(err, sql.ErrNoRows) {
-		return o, errNoOneTime
-	}
-	if err != nil {
-		return o, fmt.Errorf("look at a one-time token: %w", err)
-	}
-	return o, nil
+	return o, orNoOneTime(err, "look at")
 }
 
 // useOneTime uses a token up: of many at the same time exactly one gets it, all others errNoOneTime.
@@ -103,13 +91,18 @@ func useOneTime(ctx context.Context, tx *postgres.Tx, purpose, token string, now
 		UPDATE one_time_tokens SET used_at = $3
 		WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 AND used_at IS NULL
 		RETURNING user_id, email, data, created_at, used_at`, hashOneTime(token), purpose, now)
-	if errors.Is(err, sql.ErrNoRows) {
-		return o, errNoOneTime
+	return o, orNoOneTime(err, "use")
+}
+
+// orNoOneTime is the error of who wanted to do that with a token: there is none, or the database failed.
+func orNoOneTime(err error, doing string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return errNoOneTime
 	}
-	if err != nil {
-		return o, fmt.Errorf("use a one-time token: %w", err)
-	}
-	return o, nil
+	return fmt.Errorf("%s a one-time token: %w", doing, err)
 }
 
 // dropOneTime makes all tokens of a user for a purpose useless.

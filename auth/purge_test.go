@@ -7,13 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 const day = 24 * time.Hour
 
 func TestAPurgeTakesWhatIsOverForLongAndNothingElse(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	user := register(t, s, "ann@example.com").ID
 	session := func(name string, expires time.Duration, ended ...time.Duration) {

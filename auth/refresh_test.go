@@ -15,6 +15,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func offline(t *testing.T, s *auth.Service, email string) auth.Token {
@@ -47,7 +48,7 @@ func bearerOf(token auth.Token) access.Credential {
 
 func TestARefreshKeepsTheSessionAndRotatesTheToken(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now, c.SessionLifetime = now.Now, 90*time.Minute })
 	ann := register(t, s, "ann@example.com")
 	first := offline(t, s, "ann@example.com")
@@ -55,7 +56,7 @@ func TestARefreshKeepsTheSessionAndRotatesTheToken(t *testing.T) {
 	if first.Lifetime != time.Hour || len(first.RefreshToken) != 52 || !began.Expires.Equal(now.Now().Add(time.Hour)) {
 		t.Errorf("%v, %d characters, until %v", first.Lifetime, len(first.RefreshToken), began.Expires)
 	}
-	now.advance(45 * time.Minute)
+	now.Advance(45 * time.Minute)
 	second := renewed(t, s, first.RefreshToken)
 	if second.RefreshToken == first.RefreshToken || second.AccessToken == first.AccessToken || len(second.RefreshToken) != 52 {
 		t.Error("nothing was rotated")
@@ -68,7 +69,7 @@ func TestARefreshKeepsTheSessionAndRotatesTheToken(t *testing.T) {
 		t.Errorf("a token of %v outlives its session", second.Lifetime)
 	}
 	identify(t, s, bearerOf(first)) // it is good for its hour
-	now.advance(45 * time.Minute)
+	now.Advance(45 * time.Minute)
 	refusesRefresh(t, s, second.RefreshToken)
 }
 
@@ -106,12 +107,12 @@ func TestWhatIsNoRefreshTokenIsRefused(t *testing.T) {
 
 func TestInTheGraceAUsedTokenGivesItsSuccessorOnceMore(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	register(t, s, "ann@example.com")
 	first := offline(t, s, "ann@example.com")
 	second := renewed(t, s, first.RefreshToken)
-	now.advance(20 * time.Second)
+	now.Advance(20 * time.Second)
 	if again := renewed(t, s, first.RefreshToken); again.RefreshToken != second.RefreshToken {
 		t.Error("there are two successors")
 	}
@@ -127,7 +128,7 @@ func TestInTheGraceAUsedTokenGivesItsSuccessorOnceMore(t *testing.T) {
 
 func TestReuseAfterTheGraceEndsTheSession(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db := dbtest.New(t)
 	s := serve(t, db, func(c *auth.Config) { c.Now = now.Now })
 	ann := register(t, s, "ann@example.com")
@@ -135,7 +136,7 @@ func TestReuseAfterTheGraceEndsTheSession(t *testing.T) {
 	other := offline(t, s, "ann@example.com")
 	newest := renewed(t, s, renewed(t, s, stolen.RefreshToken).RefreshToken)
 	session := identify(t, s, bearerOf(newest)).Session
-	now.advance(20*time.Second + time.Millisecond)
+	now.Advance(20*time.Second + time.Millisecond)
 	refusesRefresh(t, s, stolen.RefreshToken)
 	for _, token := range []auth.Token{stolen, newest} {
 		_, err := s.Authenticate(t.Context(), bearerOf(token))
@@ -164,30 +165,30 @@ func TestAReplicaWithAnotherSecretGivesAWorkingSuccessorToo(t *testing.T) {
 
 func TestAnOfflineSessionEndsWhenItRests(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s := fresh(t, func(c *auth.Config) { c.Now, c.SessionIdle = now.Now, 2*time.Hour })
 	register(t, s, "ann@example.com")
 	token := offline(t, s, "ann@example.com")
-	now.advance(2 * time.Hour)
+	now.Advance(2 * time.Hour)
 	token = renewed(t, s, token.RefreshToken) // at the last moment; it counts as a use
-	now.advance(59 * time.Minute)
+	now.Advance(59 * time.Minute)
 	identify(t, s, bearerOf(token)) // so does this
-	eventually(t, 5*time.Second, "the use is noted", func() bool {
+	testtime.Eventually(t, 5*time.Second, "the use is noted", func() bool {
 		return one[bool](t, db, `SELECT last_seen_at = $1 FROM sessions`, now.Now())
 	})
-	now.advance(2 * time.Hour)
+	now.Advance(2 * time.Hour)
 	token = renewed(t, s, token.RefreshToken)
-	now.advance(2*time.Hour + time.Second)
+	now.Advance(2*time.Hour + time.Second)
 	refusesRefresh(t, s, token.RefreshToken)
 }
 
 func TestAnAccessTokenOfARestingOfflineSessionIsNoGood(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now, c.SessionIdle = now.Now, 10*time.Minute })
 	register(t, s, "ann@example.com")
 	token, plain := offline(t, s, "ann@example.com"), login(t, s, "ann@example.com")
-	now.advance(10*time.Minute + time.Second)
+	now.Advance(10*time.Minute + time.Second)
 	_, err := s.Authenticate(t.Context(), bearerOf(token))
 	refused(t, err, 401, "Unauthorized")
 	identify(t, s, plain) // the contract's token lives its time
@@ -220,7 +221,7 @@ func TestARefreshAsksAgainWhetherTheUserMayAct(t *testing.T) {
 
 func TestTwoHundredRefreshesOfOneTokenLogNobodyOut(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db := dbtest.New(t)
 	replicas := []*auth.Service{serve(t, db, func(c *auth.Config) { c.Now = now.Now }), serve(t, db, func(c *auth.Config) { c.Now = now.Now })}
 	register(t, replicas[0], "ann@example.com")
@@ -244,7 +245,7 @@ func TestTwoHundredRefreshesOfOneTokenLogNobodyOut(t *testing.T) {
 	if n := one[int](t, db, `SELECT count(*) FROM refresh_tokens`); n != 2 {
 		t.Errorf("%d tokens are kept", n)
 	}
-	now.advance(time.Minute)
+	now.Advance(time.Minute)
 	newest := renewed(t, replicas[1], tokens[7].RefreshToken)
 	refusesRefresh(t, replicas[0], first.RefreshToken)
 	_, err := replicas[0].Authenticate(t.Context(), bearerOf(newest))

@@ -45,6 +45,7 @@ type creation struct {
 	superuser bool
 	verified  bool                                             // the address is known to be theirs
 	open      bool                                             // without a password: they choose one by a link
+	silent    bool                                             // nobody is mailed to prove their address
 	by        uuid.UUID                                        // the superuser who makes it
 	ask       func(ctx context.Context, r Registration) error  // asked last, and may refuse; nil: nobody is
 	actor     string                                           // recorded, when it is not the person who registers
@@ -111,7 +112,7 @@ func (s *Service) store(ctx context.Context, tx *postgres.Tx, u User, hash, team
 			return err
 		}
 	}
-	if s.MustVerify(u) { // otherwise the contract sends nothing
+	if s.MustVerify(u) && !how.silent { // otherwise the contract sends nothing
 		if err := s.sendVerify(ctx, tx, u); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,7 +19,8 @@ func (s *Service) CheckReset(ctx context.Context, token string) error {
 }
 
 // ResetPassword uses a mailed token up and sets the password. The token is judged before the password, and a password that is
-// refused leaves the token good. Everything that the account was signed in with ends.
+// refused leaves the token good. Everything that the account was signed in with ends; where its address was never proved, so do its keys
+// and what is linked to it.
 func (s *Service) ResetPassword(ctx context.Context, token, password string, from Client) error {
 	if err := s.admit(ctx, actReset, "", from); err != nil {
 		return err
@@ -73,7 +75,19 @@ func (s *Service) reset(ctx context.Context, tx *postgres.Tx, user uuid.UUID, to
 	if err := audit.Record(ctx, tx, entry); err != nil {
 		return err
 	}
-	return s.passwordChanged(ctx, tx, a.User, uuid.Nil)
+	if err := s.passwordChanged(ctx, tx, a.User, uuid.Nil); err != nil || a.IsVerified {
+		return err
+	}
+	return s.dispossess(ctx, tx, a.User)
+}
+
+// dispossess is for an account whose address nobody had proved: somebody may have made it to wait for the owner of the address, who is
+// here now. What they left there to come in again ends; second factors are for Hooks.Reclaimed to keep.
+func (s *Service) dispossess(ctx context.Context, tx *postgres.Tx, u User) error {
+	if err := s.endAll(ctx, tx, u.ID); err != nil {
+		return err
+	}
+	return s.reclaimed(ctx, tx, u, time.Time{})
 }
 
 // passwordChanged is what follows a new password: the other sessions and the reset tokens end, and the user is told.

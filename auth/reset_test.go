@@ -12,6 +12,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/mail"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 const otherPassword = "battery staple"
@@ -49,7 +50,7 @@ func TestAForgottenPasswordIsSetByAMailedLink(t *testing.T) {
 
 func TestAResetTokenDiesAsTheContractSays(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s, box := mailed(t, func(c *auth.Config) { c.Now = now.Now })
 	ann := register(t, s, "ann@example.com")
 	bad := func(what, token string) {
@@ -85,7 +86,7 @@ func TestAResetTokenDiesAsTheContractSays(t *testing.T) {
 	bad("from before another password", third)
 
 	fourth := forgot(t, s, box, "ann@example.com")
-	now.advance(time.Hour)
+	now.Advance(time.Hour)
 	bad("too old", fourth)
 	bad("empty", "")
 	bad("long", strings.Repeat("A", 1<<20))
@@ -192,11 +193,11 @@ func TestWhatWasAskedForIsDoneBeforeTheServiceEnds(t *testing.T) {
 
 func TestOldTokensArePurged(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s, box := mailed(t, func(c *auth.Config) { c.Now = now.Now })
 	register(t, s, "ann@example.com")
 	forgot(t, s, box, "ann@example.com")
-	now.advance(26 * time.Hour)
+	now.Advance(26 * time.Hour)
 	forgot(t, s, box, "ann@example.com")
 	if _, err := s.Purge(t.Context()); err != nil {
 		t.Fatal(err)

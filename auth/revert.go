@@ -30,23 +30,34 @@ type undo struct {
 	Verified bool `json:"verified"` // the old address was proved
 }
 
-// emailChanged tells the old mailbox, which can undo it, and where only proved addresses may act, the new one how to prove itself.
-func (s *Service) emailChanged(ctx context.Context, tx *postgres.Tx, before, after User) error {
-	if s.cfg.Mail != nil {
-		now := s.cfg.Now()
-		token, err := issueOneTime(ctx, tx, purposeRevert, before.ID, before.Email, undo{before.IsVerified}, now, now.Add(revertLifetime))
-		if err != nil {
-			return err
-		}
-		data := map[string]string{"old": before.Email, "new": after.Email, "link": s.link("revert", token)}
-		if err := s.mail(ctx, tx, before.Email, "email-changed", data); err != nil {
-			return err
-		}
+// emailChanged tells the old mailbox, and where only proved addresses may act, the new one how to prove itself.
+func (s *Service) emailChanged(ctx context.Context, tx *postgres.Tx, by Actor, before, after User) error {
+	if err := s.tellOldMailbox(ctx, tx, by, before, after); err != nil {
+		return err
 	}
 	if s.MustVerify(after) && after.IsActive {
 		return s.sendVerify(ctx, tx, after)
 	}
 	return nil
+}
+
+// tellOldMailbox lets it undo what the user did, or whoever had their session. What an administrator did stays: the old mailbox may be
+// that of somebody who has left.
+func (s *Service) tellOldMailbox(ctx context.Context, tx *postgres.Tx, by Actor, before, after User) error {
+	if s.cfg.Mail == nil {
+		return nil
+	}
+	data := map[string]string{"old": before.Email, "new": after.Email}
+	if by.ID != before.ID {
+		return s.mail(ctx, tx, before.Email, "email-changed-for-you", data)
+	}
+	now := s.cfg.Now()
+	token, err := issueOneTime(ctx, tx, purposeRevert, before.ID, before.Email, undo{before.IsVerified}, now, now.Add(revertLifetime))
+	if err != nil {
+		return err
+	}
+	data["link"] = s.link("revert", token)
+	return s.mail(ctx, tx, before.Email, "email-changed", data)
 }
 
 // MustVerify says whether the user has to prove their address before they may do anything.
@@ -60,9 +71,9 @@ func (s *Service) CheckRevert(ctx context.Context, token string) error {
 	return nil
 }
 
-// RevertEmail gives an account the address back that the token was mailed to, and everything that came of the change ends: the
-// sessions, mailed tokens, and the right of newer addresses to undo this. The link was in that mailbox, so the address is proved;
-// a new link to choose a password goes there.
+// RevertEmail gives an account the address back that the token was mailed to, and everything by which whoever changed it could come in
+// again ends: the password, sessions, keys, what was linked since (Hooks.Reclaimed), mailed tokens, and the right of newer addresses to
+// undo this. The link was in that mailbox, so the address is proved; a new link to choose a password goes there.
 func (s *Service) RevertEmail(ctx context.Context, token string) (User, error) {
 	o, err := peekOneTime(ctx, s.db, purposeRevert, token, s.cfg.Now())
 	if err != nil {
@@ -109,15 +120,26 @@ func (s *Service) revert(ctx context.Context, tx *postgres.Tx, u User, o oneTime
 }
 
 func (s *Service) endChanged(ctx context.Context, tx *postgres.Tx, u User, o oneTime) error {
-	for _, purpose := range []string{purposeReset, purposeVerify} {
-		if err := dropOneTime(ctx, tx, purpose, u.ID); err != nil {
-			return err
-		}
+	if err := dropOneTime(ctx, tx, purposeVerify, u.ID); err != nil {
+		return err
 	}
 	if err := dropRevertsSince(ctx, tx, u.ID, o.Created); err != nil {
 		return err
 	}
-	return s.EndAll(ctx, tx, u.ID)
+	if err := setHash(ctx, tx, u.ID, ""); err != nil { // whoever had the account may have chosen it, or know it
+		return err
+	}
+	if err := s.endAll(ctx, tx, u.ID); err != nil {
+		return err
+	}
+	return s.reclaimed(ctx, tx, u, o.Created)
+}
+
+func (s *Service) reclaimed(ctx context.Context, tx *postgres.Tx, u User, since time.Time) error {
+	if s.cfg.Hooks.Reclaimed == nil {
+		return nil
+	}
+	return s.cfg.Hooks.Reclaimed(ctx, tx, u, since)
 }
 
 func dropRevertsSince(ctx context.Context, tx *postgres.Tx, user uuid.UUID, since time.Time) error {

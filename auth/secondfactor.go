@@ -159,6 +159,9 @@ func (s *Service) verify(ctx context.Context, user uuid.UUID, email string, show
 		return err
 	}
 	err := s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		if _, err := accountByID(ctx, tx, user, forNoKeyUpdate); err != nil { // first, as every change of factors does: nobody waits in a circle
+			return err
+		}
 		if err := with(tx); err != nil {
 			return err
 		}

@@ -12,11 +12,12 @@ import (
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestAnAccessTokenHasTheContractsForm(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	u := register(t, s, "ann@example.com")
 	token, err := s.Login(t.Context(), "ann@example.com", goodPassword, auth.Client{})
@@ -43,13 +44,13 @@ func TestAnAccessTokenHasTheContractsForm(t *testing.T) {
 
 func TestATokenExpiresAlsoWhenItIsRemembered(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	register(t, s, "ann@example.com")
 	token := login(t, s, "ann@example.com")
-	now.advance(time.Hour - time.Second)
+	now.Advance(time.Hour - time.Second)
 	identify(t, s, token)
-	now.advance(time.Second)
+	now.Advance(time.Second)
 	_, err := s.Authenticate(t.Context(), token)
 	refused(t, err, 401, "Unauthorized")
 }
@@ -161,34 +162,34 @@ func TestABrowserSessionIsStoredHashedAndIsNoToken(t *testing.T) {
 
 func TestABrowserSessionEndsAtItsLifetimeHoweverUsed(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now, c.SessionLifetime, c.SessionIdle = now.Now, 3*time.Hour, time.Hour })
 	register(t, s, "ann@example.com")
 	cookie := browse(t, s, "ann@example.com")
 	for range 3 {
-		now.advance(time.Hour - time.Second)
+		now.Advance(time.Hour - time.Second)
 		identify(t, s, cookie)
 	}
-	now.advance(3 * time.Second)
+	now.Advance(3 * time.Second)
 	_, err := s.Authenticate(t.Context(), cookie)
 	refused(t, err, 401, "")
 }
 
 func TestABrowserSessionEndsWhenItIsIdle(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now, c.SessionIdle = now.Now, time.Hour })
 	register(t, s, "ann@example.com")
 	cookie := browse(t, s, "ann@example.com")
 	identify(t, s, cookie)
-	now.advance(time.Hour + time.Second)
+	now.Advance(time.Hour + time.Second)
 	_, err := s.Authenticate(t.Context(), cookie)
 	refused(t, err, 401, "")
 }
 
 func TestUseOnOneReplicaKeepsTheSessionAliveOnAnother(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	configure := func(c *auth.Config) { c.Now, c.SessionIdle = now.Now, time.Hour }
 	url := dbtest.URL(t)
 	db := dbtest.Open(t, url)
@@ -198,28 +199,28 @@ func TestUseOnOneReplicaKeepsTheSessionAliveOnAnother(t *testing.T) {
 	identify(t, first, cookie)
 	identify(t, other, cookie)
 
-	now.advance(50 * time.Minute)
+	now.Advance(50 * time.Minute)
 	identify(t, other, cookie)
-	eventually(t, 10*time.Second, "the use is in the database", func() bool {
+	testtime.Eventually(t, 10*time.Second, "the use is in the database", func() bool {
 		return one[time.Time](t, db, `SELECT last_seen_at FROM sessions`).Equal(now.Now())
 	})
-	now.advance(50 * time.Minute) // the first replica itself last saw it 100 minutes ago
+	now.Advance(50 * time.Minute) // the first replica itself last saw it 100 minutes ago
 	identify(t, first, cookie)
 }
 
 func TestTheUseOfASessionIsWrittenAtMostOnceAMinute(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	register(t, s, "ann@example.com")
 	token := login(t, s, "ann@example.com")
 	opened := now.Now()
-	now.advance(59 * time.Second)
+	now.Advance(59 * time.Second)
 	identify(t, s, token)
-	now.advance(time.Second)
+	now.Advance(time.Second)
 	identify(t, s, token)
 	want := opened.Add(time.Minute)
-	eventually(t, 10*time.Second, "the use after a minute is written", func() bool {
+	testtime.Eventually(t, 10*time.Second, "the use after a minute is written", func() bool {
 		seen := one[time.Time](t, db, `SELECT last_seen_at FROM sessions`)
 		if !seen.Equal(opened) && !seen.Equal(want) {
 			t.Fatalf("seen at %v", seen)
@@ -242,7 +243,7 @@ func TestLogoutRevokesAtOnceAndOnEveryReplicaWithinTwoSeconds(t *testing.T) {
 		}
 		_, err := here.Authenticate(t.Context(), credential)
 		refused(t, err, 401, "Unauthorized")
-		eventually(t, 2*time.Second, "the other replica refuses", func() bool {
+		testtime.Eventually(t, 2*time.Second, "the other replica refuses", func() bool {
 			_, err := there.Authenticate(t.Context(), credential)
 			return err != nil
 		})
@@ -266,7 +267,7 @@ func TestAKnownCredentialCostsNoQuery(t *testing.T) {
 // everybody's back and is undone. It may take a few turns, as an event can drop a fill.
 func remember(t *testing.T, db *postgres.DB, s *auth.Service, c access.Credential) {
 	t.Helper()
-	eventually(t, 10*time.Second, "the credential is remembered", func() bool {
+	testtime.Eventually(t, 10*time.Second, "the credential is remembered", func() bool {
 		identify(t, s, c)
 		execute(t, db, `UPDATE users SET is_active = false`)
 		defer execute(t, db, `UPDATE users SET is_active = true`)
@@ -307,7 +308,7 @@ func TestACutListenerForgetsEverything(t *testing.T) {
 	remember(t, db, s, token)
 	execute(t, db, `UPDATE users SET is_active = false`)
 	dbtest.Cut(t, db)
-	eventually(t, 10*time.Second, "the change is seen without an event of its own", func() bool {
+	testtime.Eventually(t, 10*time.Second, "the change is seen without an event of its own", func() bool {
 		_, err := s.Authenticate(t.Context(), token)
 		return err != nil
 	})
@@ -324,7 +325,7 @@ func TestADatabaseThatIsAwayIsSaidSo(t *testing.T) {
 	if err := cluster.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "the cache is not trusted any more", func() bool {
+	testtime.Eventually(t, 10*time.Second, "the cache is not trusted any more", func() bool {
 		_, err := s.Authenticate(t.Context(), token)
 		return err != nil
 	})
@@ -342,7 +343,7 @@ func TestADatabaseThatIsAwayIsSaidSo(t *testing.T) {
 	if err := cluster.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, "it recovers by itself", func() bool {
+	testtime.Eventually(t, 20*time.Second, "it recovers by itself", func() bool {
 		_, err := s.Authenticate(t.Context(), token)
 		return err == nil
 	})

@@ -8,11 +8,12 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestASessionIsKnownByItsIdAsLongAsItLives(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now, c.SessionIdle = now.Now, time.Hour })
 	ann, bob := register(t, s, "ann@example.com"), register(t, s, "bob@example.com")
 	token := identify(t, s, login(t, s, "ann@example.com"))
@@ -41,7 +42,7 @@ func TestASessionIsKnownByItsIdAsLongAsItLives(t *testing.T) {
 	}
 	_, err := s.Authenticate(t.Context(), access.OfSession(ann.ID, token.Session))
 	refused(t, err, 401, "")
-	now.advance(time.Hour + time.Second)
+	now.Advance(time.Hour + time.Second)
 	_, err = s.Authenticate(t.Context(), access.OfSession(ann.ID, cookie.Session))
 	refused(t, err, 401, "")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 const firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -28,7 +29,7 @@ func listed(t *testing.T, s *auth.Service, id auth.Identity) []auth.Session {
 
 func TestASessionIsListedWithWhereItComesFrom(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	register(t, s, "ann@example.com")
 	register(t, s, "bob@example.com")
@@ -38,7 +39,7 @@ func TestASessionIsListedWithWhereItComesFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now.advance(time.Minute)
+	now.Advance(time.Minute)
 	if _, err := s.Login(t.Context(), "ann@example.com", goodPassword, auth.Client{IP: "192.0.2.8", UserAgent: "curl/8.1"}, auth.Offline); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestASessionIsListedWithWhereItComesFrom(t *testing.T) {
 
 func TestOnlySessionsThatLiveAreListed(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now, c.SessionIdle, c.JWTLifetime = now.Now, time.Hour, 3*time.Hour })
 	register(t, s, "ann@example.com")
 	browse(t, s, "ann@example.com")
@@ -69,15 +70,15 @@ func TestOnlySessionsThatLiveAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := identify(t, s, login(t, s, "ann@example.com"))
-	now.advance(time.Hour)
+	now.Advance(time.Hour)
 	if got := listed(t, s, token); len(got) != 3 {
 		t.Errorf("%d live", len(got))
 	}
-	now.advance(time.Second)
+	now.Advance(time.Second)
 	if got := listed(t, s, token); len(got) != 1 || got[0].ID != token.Session {
 		t.Errorf("after the rest: %+v", got)
 	}
-	now.advance(2 * time.Hour)
+	now.Advance(2 * time.Hour)
 	if got := listed(t, s, token); len(got) != 0 {
 		t.Errorf("after the end: %+v", got)
 	}
@@ -113,7 +114,7 @@ func TestSessionsComeInPages(t *testing.T) {
 func TestOneEndsOnlyOnesOwnSessions(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t)
-	now := newClock()
+	now := testtime.NewClock()
 	s, elsewhere := serve(t, db, func(c *auth.Config) { c.Now = now.Now }), serve(t, db, func(c *auth.Config) { c.Now = now.Now })
 	register(t, s, "ann@example.com")
 	register(t, s, "bob@example.com")
@@ -133,7 +134,7 @@ func TestOneEndsOnlyOnesOwnSessions(t *testing.T) {
 	}
 	_, err := s.Authenticate(t.Context(), other)
 	refused(t, err, 401, "")
-	eventually(t, 2*time.Second, "the other replica knows", func() bool {
+	testtime.Eventually(t, 2*time.Second, "the other replica knows", func() bool {
 		_, err := elsewhere.Authenticate(t.Context(), other)
 		return err != nil
 	})
@@ -184,7 +185,7 @@ func TestASignInUnderWayEndsWithTheSessions(t *testing.T) {
 	t.Parallel()
 	db, s := fresh(t, nil)
 	ann := register(t, s, "ann@example.com")
-	proved, err := auth.Prove(s, t.Context(), "ann@example.com", goodPassword)
+	proved, err := auth.Prove(t.Context(), s, "ann@example.com", goodPassword)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func TestASuperuserWhoIsNoneAnyMoreIsSeenAtOnce(t *testing.T) {
 	if identify(t, s, token).User.IsSuperuser {
 		t.Error("still one here")
 	}
-	eventually(t, 2*time.Second, "the other replica knows", func() bool { return !identify(t, elsewhere, token).User.IsSuperuser })
+	testtime.Eventually(t, 2*time.Second, "the other replica knows", func() bool { return !identify(t, elsewhere, token).User.IsSuperuser })
 }
 
 func TestADeviceIsNamedForPeople(t *testing.T) {

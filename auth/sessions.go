@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // EndAll ends all sessions of a user, and every sign-in that is under way, in the transaction of what makes them end: a new
@@ -27,6 +28,20 @@ func (s *Service) EndOthers(ctx context.Context, tx *postgres.Tx, user, keep uui
 		return err
 	}
 	return tx.Notify(postgres.TopicUser, user)
+}
+
+// Stands answers problem.Unauthorized when the session that asks has ended meanwhile. It is for what a session leaves behind, such as a
+// key, in the transaction that makes it and holds the account: nothing must come after all of the account's sessions were ended.
+func (s *Service) Stands(ctx context.Context, tx *postgres.Tx, session uuid.UUID) error {
+	var stands bool
+	err := tx.GetContext(ctx, &stands, `SELECT EXISTS (SELECT FROM sessions WHERE id = $1 AND ended_at IS NULL)`, session)
+	if err != nil {
+		return fmt.Errorf("look whether a session stands: %w", err)
+	}
+	if !stands {
+		return problem.Unauthorized
+	}
+	return nil
 }
 
 // nextEpoch makes worthless what was proved before.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func setupLink(t *testing.T, s *auth.Service) string {
@@ -73,20 +74,20 @@ func TestEverySetupLinkIsGoodUntilOneIsUsed(t *testing.T) {
 
 func TestOfManySetupLinksTheNewestAreKept(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	first := setupLink(t, s)
-	now.advance(time.Second)
+	now.Advance(time.Second)
 	second := setupLink(t, s)
 	for range 19 {
-		now.advance(time.Second)
+		now.Advance(time.Second)
 		setupLink(t, s)
 	}
 	refused(t, s.CheckSetup(t.Context(), first), 410, "")
 	if err := s.CheckSetup(t.Context(), second); err != nil {
 		t.Error(err)
 	}
-	now.advance(30 * time.Minute)
+	now.Advance(30 * time.Minute)
 	setupLink(t, s)
 	if kept := one[int](t, db, `SELECT count(*) FROM setup_links`); kept != 1 {
 		t.Errorf("%d links; the expired ones should be gone", kept)
@@ -95,14 +96,14 @@ func TestOfManySetupLinksTheNewestAreKept(t *testing.T) {
 
 func TestASetupLinkRunsOutAfterHalfAnHour(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s := fresh(t, func(c *auth.Config) { c.Now = now.Now })
 	token := setupLink(t, s)
-	now.advance(30*time.Minute - time.Second)
+	now.Advance(30*time.Minute - time.Second)
 	if err := s.CheckSetup(t.Context(), token); err != nil {
 		t.Error(err)
 	}
-	now.advance(time.Second)
+	now.Advance(time.Second)
 	refused(t, s.CheckSetup(t.Context(), token), 410, "")
 	_, err := s.CompleteSetup(t.Context(), token, admin)
 	refused(t, err, 410, "")

@@ -90,13 +90,16 @@ func (s *Service) ShowedFactor(ctx context.Context, tx *postgres.Tx, session uui
 	return s.renewProof(ctx, tx, session, true)
 }
 
-// renewProof dates the last proof anew. Every replica follows.
+// renewProof dates the last proof anew. Every replica follows. A session that has ended meanwhile proves nothing.
 func (s *Service) renewProof(ctx context.Context, tx *postgres.Tx, session uuid.UUID, factor bool) error {
-	_, err := tx.ExecContext(ctx, `
+	result, err := tx.ExecContext(ctx, `
 		UPDATE sessions SET proved_at = $2, factor_at = CASE WHEN cast($3 AS boolean) THEN $2 ELSE factor_at END
 		WHERE id = $1 AND ended_at IS NULL`, session, s.cfg.Now(), factor)
 	if err != nil {
 		return fmt.Errorf("note a proof: %w", err)
+	}
+	if rows, err := result.RowsAffected(); err != nil || rows != 1 {
+		return firstOf(err, problem.Unauthorized)
 	}
 	return tx.Notify(postgres.TopicSession, session)
 }

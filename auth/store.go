@@ -42,10 +42,13 @@ func accountByKey(ctx context.Context, q sqlx.QueryerContext, email string) (acc
 	return a, nil
 }
 
-// forUpdate holds an account until the transaction ends.
-const forUpdate = "FOR UPDATE"
+// Both hold an account until the transaction ends; the second lets others refer to it meanwhile, as new sessions do.
+const (
+	forUpdate      = "FOR UPDATE"
+	forNoKeyUpdate = "FOR NO KEY UPDATE"
+)
 
-// accountByID returns the account of a person, or the zero account when there is none. lock is empty or forUpdate.
+// accountByID returns the account of a person, or the zero account when there is none. lock is empty or one of those.
 func accountByID(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, lock string) (account, error) {
 	var a account
 	err := sqlx.GetContext(ctx, q, &a, `

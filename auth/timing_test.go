@@ -11,6 +11,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/internal/ratelimit"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 // These tests compare how long answers take that must not tell who has an account. They are statistical, and measure no speed: the
@@ -85,7 +86,7 @@ func TestTheTimeOfASignInDoesNotTellWhoHasAnAccount(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	db, c := dbtest.New(t), newClock()
+	db, c := dbtest.New(t), testtime.NewClock()
 	limits := ratelimit.New(ratelimit.Config{DB: db, Secret: secret, Now: c.Now})
 	s := serve(t, db, func(cfg *auth.Config) {
 		cfg.Limits, cfg.Now, cfg.Hash = limits, c.Now, auth.HashParams{Memory: 8 * 1024, Passes: 1, Lanes: 1}
@@ -113,7 +114,7 @@ func TestTheTimeOfASignInDoesNotTellWhoHasAnAccount(t *testing.T) {
 		login("without a password", "open@example.com", "wrong"),
 		login("banned, right password", "banned@example.com", goodPassword),
 	}
-	race(200, kinds, func() { c.advance(5 * time.Hour) }) // no failure is left over from the try before
+	race(200, kinds, func() { c.Advance(5 * time.Hour) }) // no failure is left over from the try before
 	alike(t, kinds)
 }
 
@@ -132,6 +133,6 @@ func TestTheTimeOfForgotPasswordDoesNotTellWhoHasAnAccount(t *testing.T) {
 		}}
 	}
 	kinds := []*kind{forgot("known", "known@example.com"), forgot("unknown", "nobody@example.com")}
-	race(600, kinds, func() { c.advance(24 * time.Hour) })
+	race(600, kinds, func() { c.Advance(24 * time.Hour) })
 	alike(t, kinds)
 }

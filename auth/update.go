@@ -29,6 +29,9 @@ type Text struct{ Value *string }
 // UpdateMe changes one's own account. Nobody gives rights to themself. The session that asks stays when the password changes.
 func (s *Service) UpdateMe(ctx context.Context, id Identity, c Change) (User, error) {
 	c.IsActive, c.Superuser, c.Verified = nil, nil, nil
+	if err := s.admitChange(ctx, id.User.ID, c); err != nil {
+		return User{}, err
+	}
 	return s.update(ctx, updating{by: id.Actor(), keep: id.Session, user: id.User.ID, strict: !id.User.IsSuperuser}, c)
 }
 

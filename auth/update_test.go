@@ -12,6 +12,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func loginWith(t *testing.T, s *auth.Service, email, password string) access.Credential {
@@ -184,15 +185,15 @@ func TestAnAddressThatNobodyProvedUndoesNothingOnceTheNewOneIsProved(t *testing.
 
 func TestARevertTokenLivesForSevenDays(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	_, s, box := mailed(t, func(c *auth.Config) { c.Now = now.Now })
 	register(t, s, "ann@example.com")
 	changeEmail(t, s, login(t, s, "ann@example.com"), "nan@example.com")
-	now.advance(7*24*time.Hour - time.Second)
+	now.Advance(7*24*time.Hour - time.Second)
 	if err := s.CheckRevert(t.Context(), token(box.wait(t, "email-changed", 1))); err != nil {
 		t.Error(err)
 	}
-	now.advance(time.Second)
+	now.Advance(time.Second)
 	_, err := s.RevertEmail(t.Context(), token(box.of("email-changed")[0]))
 	refused(t, err, 410, "")
 }
@@ -210,7 +211,7 @@ func TestNobodyGivesRightsToThemself(t *testing.T) {
 
 func TestASuperuserChangesAnybody(t *testing.T) {
 	t.Parallel()
-	db, s, _ := mailed(t, nil)
+	db, s, box := mailed(t, nil)
 	by := superuser(t, s)
 	ann := register(t, s, "ann@example.com")
 	token := login(t, s, "ann@example.com")
@@ -219,6 +220,9 @@ func TestASuperuserChangesAnybody(t *testing.T) {
 	u, err := s.UpdateUser(t.Context(), by, ann.ID, change)
 	if err != nil || u.Email != "nan@example.com" || !u.IsVerified || !u.IsSuperuser || *u.Name != "Nan" {
 		t.Fatalf("%+v, %v", u, err)
+	}
+	if told := box.wait(t, "email-changed-for-you", 1); told.To != "ann@example.com" || told.Data["link"] != "" || len(box.of("email-changed")) != 0 {
+		t.Errorf("the old mailbox, which may be that of somebody who has left, was told %+v", told)
 	}
 	if !identify(t, s, token).User.IsSuperuser {
 		t.Error("the promotion does not reach a token that was there")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestAnAddressIsProvedByAMailedLink(t *testing.T) {
@@ -41,7 +42,7 @@ func TestAnAddressIsProvedByAMailedLink(t *testing.T) {
 
 func TestAVerifyTokenIsForOneAddressOfOneAccount(t *testing.T) {
 	t.Parallel()
-	now := newClock()
+	now := testtime.NewClock()
 	db, s, box := mailed(t, func(c *auth.Config) { c.Now = now.Now })
 	ann := register(t, s, "ann@example.com")
 	bad := func(token string) {
@@ -63,7 +64,7 @@ func TestAVerifyTokenIsForOneAddressOfOneAccount(t *testing.T) {
 	}
 	execute(t, db, `UPDATE users SET is_active = true, is_verified = false`)
 	late := verification(t, s, box, "ann@example.com")
-	now.advance(time.Hour)
+	now.Advance(time.Hour)
 	bad(late)
 	last := verification(t, s, box, "ann@example.com")
 	if err := s.Delete(t.Context(), auth.CommandLine(), ann.ID); err != nil {

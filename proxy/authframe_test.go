@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 // A client may sign in again on an open socket. Its key is ours to see and not the upstream's, however the message is padded.
@@ -52,7 +54,7 @@ func TestACredentialOnAnOpenSocketNeverReachesTheUpstream(t *testing.T) {
 				if got := ends(t, socket, promise); got.Code != websocket.StatusMessageTooBig {
 					t.Errorf("closed with %d %s", got.Code, got.Reason)
 				}
-				eventually(t, promise, "the upstream's end is reached", func() bool { return heard.Load() != nil })
+				testtime.Eventually(t, promise, "the upstream's end is reached", func() bool { return heard.Load() != nil })
 				if all := *heard.Load(); bytes.Contains(all, []byte(secret)) {
 					t.Errorf("the upstream got the key in %d bytes", len(all))
 				}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -52,12 +53,12 @@ func TestAKeyThatReadsIsOnASocketWhatAViewerIs(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 			s.change(func() { s.people["reads"] = keyed(access.Owner, access.ScopeWrite, uuid.Nil) })
-			eventually(t, promise, "a wider scope counts on the open socket", func() bool {
+			testtime.Eventually(t, promise, "a wider scope counts on the open socket", func() bool {
 				say(t, c, "written")
 				return hear(t, c) == "written"
 			})
 			s.change(func() { s.people["reads"] = keyed(access.Owner, access.ScopeRead, uuid.Nil) })
-			eventually(t, promise, "so does a narrower one", func() bool {
+			testtime.Eventually(t, promise, "so does a narrower one", func() bool {
 				say(t, c, "written")
 				return strings.HasPrefix(hear(t, c), "no ")
 			})

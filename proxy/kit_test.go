@@ -337,16 +337,6 @@ func body(s string) func(*http.Request) {
 	}
 }
 
-// eventually waits for a condition; the limit is the promise of two seconds, or more where nothing is promised.
-func eventually(t testing.TB, limit time.Duration, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(limit); !f(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", limit, what)
-		}
-	}
-}
-
 func has(t testing.TB, a answer, status int, text string) {
 	t.Helper()
 	if a.StatusCode != status || !strings.Contains(a.body, text) {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -77,7 +78,7 @@ func (g *turnstile) hold(t *testing.T, s *stand, n int, method, path, token stri
 			}
 		})
 	}
-	eventually(t, 10*time.Second, "all wait", func() bool { return g.waiting.Load() == before+int64(n) })
+	testtime.Eventually(t, 10*time.Second, "all wait", func() bool { return g.waiting.Load() == before+int64(n) })
 }
 
 // limited checks a refusal: 429 that says when to come back and which limit it was.
@@ -228,7 +229,7 @@ func TestOpenWebSocketsAreBoundedForEachUserAndTeam(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	_ = first.Close(1000, "")
-	eventually(t, promise, "a place is free", func() bool {
+	testtime.Eventually(t, promise, "a place is free", func() bool {
 		c, _, err := websocket.Dial(t.Context(), s.url+live, &websocket.DialOptions{HTTPHeader: bearer("dev3")})
 		if err == nil {
 			t.Cleanup(func() { _ = c.CloseNow() })
@@ -273,7 +274,7 @@ func TestSubscribersOfAConversationAreBoundedForEachUserAndInAll(t *testing.T) {
 	full("dev2", "there are 3")
 	works("/sockets/events/"+second.String(), "dev")
 	_ = first.Close(1000, "")
-	eventually(t, promise, "a place is free", func() bool {
+	testtime.Eventually(t, promise, "a place is free", func() bool {
 		c := s.open(t, live, bearer("dev2"))
 		_ = c.Write(t.Context(), websocket.MessageText, []byte("hello"))
 		ctx, cancel := context.WithTimeout(t.Context(), promise)

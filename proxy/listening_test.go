@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -54,12 +55,12 @@ func TestWhatAViewerSaysIsAnsweredAndNotSentOn(t *testing.T) {
 		}
 	}
 	s.change(func() { s.people["viewer"] = person("viewer@example.com", red, access.Developer) })
-	eventually(t, promise, "the new role counts on the open socket", func() bool {
+	testtime.Eventually(t, promise, "the new role counts on the open socket", func() bool {
 		say(t, c, "written")
 		return hear(t, c) == "written"
 	})
 	s.change(func() { s.people["viewer"] = person("viewer@example.com", red, access.Viewer) })
-	eventually(t, promise, "so does the old one", func() bool {
+	testtime.Eventually(t, promise, "so does the old one", func() bool {
 		say(t, c, "written")
 		return strings.HasPrefix(hear(t, c), "no ")
 	})
@@ -104,7 +105,7 @@ func TestAnAnswerDoesNotComeIntoTheMiddleOfAMessage(t *testing.T) {
 	for range 20 {
 		say(t, c, "hello")
 	}
-	eventually(t, 5*time.Second, "all were heard", func() bool { return refused.Load() == 20 })
+	testtime.Eventually(t, 5*time.Second, "all were heard", func() bool { return refused.Load() == 20 })
 	close(finish)
 	if rest, err := io.ReadAll(r); string(rest) != strings.Repeat("a", 99_000)+"b" {
 		t.Errorf("got %.20q of %d bytes, %v", rest, len(rest), err)
@@ -137,7 +138,7 @@ func TestARoleThatIsLoweredInTheMiddleOfAMessageDoesNotFinishIt(t *testing.T) {
 		_, _, err := c.Read(t.Context())
 		ended <- websocket.CloseStatus(err)
 	}()
-	eventually(t, 2*promise, "the message cannot go on", func() bool {
+	testtime.Eventually(t, 2*promise, "the message cannot go on", func() bool {
 		_, err := w.Write([]byte(strings.Repeat("y", 1000)))
 		return err != nil
 	})
@@ -159,7 +160,7 @@ func TestTheRightToWriteIsThatOnTheConversationAsItIsNow(t *testing.T) {
 	say(t, c, "hello")
 	hear(t, c)
 	s.change(func() { s.objects[ours] = access.Object{ID: ours, Team: blue, State: access.StateLive} }) // moved
-	eventually(t, promise, "the role in the new team counts", func() bool {
+	testtime.Eventually(t, promise, "the role in the new team counts", func() bool {
 		say(t, c, "hello")
 		return strings.HasPrefix(hear(t, c), "no ")
 	})
@@ -205,7 +206,7 @@ func TestASlowReaderCostsBoundedMemory(t *testing.T) {
 		t.Errorf("it costs %d KiB", grown>>10)
 	}
 	_ = c.CloseNow()
-	eventually(t, 5*time.Second, "the tunnel ends", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, 5*time.Second, "the tunnel ends", func() bool { return s.engine.Live().Len() == 0 })
 }
 
 // An upstream's connection may be dead for as long as nothing is written: only a ping tells.
@@ -221,7 +222,7 @@ func TestTheUpstreamIsPingedTooAndGivenUpWhenItDoesNotAnswer(t *testing.T) {
 		ended <- websocket.CloseStatus(err)
 	}()
 	var upstream net.Conn
-	eventually(t, promise, "both are joined", func() bool {
+	testtime.Eventually(t, promise, "both are joined", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(kept) == 1 {

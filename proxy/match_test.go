@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -53,7 +54,7 @@ func TestWhatNoRowNamesIs404ForThoseSignedInAnd401ForOthers(t *testing.T) {
 			t.Errorf("%s without a credential: got %d", target, a.StatusCode)
 		}
 	}
-	eventually(t, promise, "it is logged", func() bool { return strings.Contains(s.log.String(), "an unknown operation was refused") })
+	testtime.Eventually(t, promise, "it is logged", func() bool { return strings.Contains(s.log.String(), "an unknown operation was refused") })
 }
 
 func TestAFileNameEscapeOutsideAFileTailIsRefused(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -39,7 +40,7 @@ func TestAnIdleWebSocketCostsLittleMemory(t *testing.T) {
 		c := raw(t, s)
 		clients = append(clients, c.Conn)
 	}
-	eventually(t, 10*time.Second, "all are joined", func() bool { return s.engine.Live().Len() == count })
+	testtime.Eventually(t, 10*time.Second, "all are joined", func() bool { return s.engine.Live().Len() == count })
 	each := (memory() - before) / count
 	t.Logf("%d bytes for each", each)
 	if each > bound {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/access"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -141,7 +142,7 @@ func TestABodyThatStopsComingIsGivenUp(t *testing.T) {
 	for _, check := range clients {
 		check()
 	}
-	eventually(t, promise, "nothing is left", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, promise, "nothing is left", func() bool { return s.engine.Live().Len() == 0 })
 }
 
 // paced is a connection on which a byte comes now and then.
@@ -322,7 +323,7 @@ func TestAnUploadThatKeepsComingBreaksOffWhenItsRightEnds(t *testing.T) {
 	s := newStand(t, nil, nil)
 	client := send(t, s, "/api/models", "dev", "Content-Length: 1000000")
 	client.trickle(time.Millisecond)
-	eventually(t, promise, "the upload is registered", func() bool { return s.engine.Live().Len() == 1 })
+	testtime.Eventually(t, promise, "the upload is registered", func() bool { return s.engine.Live().Len() == 1 })
 	s.change(func() { delete(s.people, "dev") })
 	began := time.Now()
 	_, _ = io.Copy(io.Discard, client.in)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -104,7 +105,7 @@ func TestASocketSurvivesAShortAbsenceOfTheDatabase(t *testing.T) {
 	s := newStand(t, newSpeaker().ServeHTTP, nil)
 	c := s.open(t, live, bearer("dev"))
 	s.change(func() { s.away = problem.Unavailable("The database does not answer.", nil) })
-	eventually(t, promise, "it was asked in vain", func() bool { return s.refusals() > 2 })
+	testtime.Eventually(t, promise, "it was asked in vain", func() bool { return s.refusals() > 2 })
 	s.change(func() { s.away = nil })
 	for range 3 {
 		say(t, c, "hello")
@@ -214,9 +215,9 @@ func TestADownloadToAClientThatDoesNotReadEndsToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	eventually(t, promise, "the download is registered", func() bool { return s.engine.Live().Len() == 1 })
+	testtime.Eventually(t, promise, "the download is registered", func() bool { return s.engine.Live().Len() == 1 })
 	s.change(func() { delete(s.people, "dev") })
-	eventually(t, promise, "it is gone", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, promise, "it is gone", func() bool { return s.engine.Live().Len() == 0 })
 	<-ended
 }
 
@@ -236,7 +237,7 @@ func TestASilentStreamBreaksOffWhenItsRightEnds(t *testing.T) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	s.change(func() { delete(s.people, "dev") })
-	eventually(t, promise, "it is gone", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, promise, "it is gone", func() bool { return s.engine.Live().Len() == 0 })
 	if _, err := io.Copy(io.Discard, res.Body); err == nil {
 		t.Error("the client takes the stream for whole")
 	}
@@ -257,9 +258,9 @@ func TestAnUploadBreaksOffWhenItsRightEnds(t *testing.T) {
 		done <- err
 	}()
 	_, _ = io.WriteString(out, strings.Repeat("x", 1000))
-	eventually(t, promise, "the upload is registered", func() bool { return s.engine.Live().Len() == 1 })
+	testtime.Eventually(t, promise, "the upload is registered", func() bool { return s.engine.Live().Len() == 1 })
 	s.change(func() { delete(s.people, "dev") })
-	eventually(t, promise, "it is gone", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, promise, "it is gone", func() bool { return s.engine.Live().Len() == 0 })
 	_ = out.Close()
 	t.Logf("the upload ended: %v", <-done)
 }
@@ -300,5 +301,5 @@ func TestManyThingsOfOneCallerCostOneQuestion(t *testing.T) {
 		})
 	}
 	s.change(func() { delete(s.people, "dev") })
-	eventually(t, promise, "all were told", func() bool { return len(ended) == 2000 })
+	testtime.Eventually(t, promise, "all were told", func() bool { return len(ended) == 2000 })
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -53,7 +54,7 @@ func TestAWebSocketIsRelayedWithTheRealKeyAndNothingOfTheClients(t *testing.T) {
 	if err := <-up.closed; websocket.CloseStatus(err) != 4321 {
 		t.Errorf("the upstream saw %v", err)
 	}
-	eventually(t, 2*time.Second, "the registry is empty", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, 2*time.Second, "the registry is empty", func() bool { return s.engine.Live().Len() == 0 })
 }
 
 func TestLargeAndBinaryMessagesPassWhole(t *testing.T) {
@@ -178,7 +179,7 @@ func TestWhereAnonymousIsOnAMissingCredentialIsAnonymousAndAKeyCountsInstead(t *
 			say(t, c, first)
 		}
 		if first != "hello" {
-			eventually(t, 2*time.Second, name, func() bool { return up.last.Load() != nil })
+			testtime.Eventually(t, 2*time.Second, name, func() bool { return up.last.Load() != nil })
 			say(t, c, "hello")
 		}
 		if got := hear(t, c); got != "hello" {
@@ -251,7 +252,7 @@ func TestSocketsThatWaitForACredentialAreBounded(t *testing.T) {
 	}
 	s.open(t, live, bearer("dev")) // those who bring a key do not wait
 	say(t, first, auth("dev"))
-	eventually(t, 2*time.Second, "a place is free", func() bool { c, _ := s.dial(t, live, nil); return c != nil })
+	testtime.Eventually(t, 2*time.Second, "a place is free", func() bool { c, _ := s.dial(t, live, nil); return c != nil })
 }
 
 func TestAViewerOnlyListensUntilTheRoleChanges(t *testing.T) {
@@ -271,7 +272,7 @@ func TestAViewerOnlyListensUntilTheRoleChanges(t *testing.T) {
 	say(t, c, "dropped")
 	say(t, c, strings.Repeat("dropped", 10_000))
 	s.change(func() { s.people["viewer"] = person("viewer@example.com", red, access.Developer) })
-	eventually(t, 2*time.Second, "the new role counts on the open socket", func() bool {
+	testtime.Eventually(t, 2*time.Second, "the new role counts on the open socket", func() bool {
 		say(t, c, "written")
 		return len(heard) > 0
 	})

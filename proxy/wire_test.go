@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 )
 
@@ -121,7 +122,7 @@ func TestAPeerThatGivesNoSignOfLifeIsGivenUp(t *testing.T) {
 	if _, err := io.ReadFull(c.in, h[:]); err != nil || h != [2]byte{0x89, 0} {
 		t.Fatalf("got %x, %v; want a ping", h, err)
 	}
-	eventually(t, 5*time.Second, "the tunnel ended", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, 5*time.Second, "the tunnel ended", func() bool { return s.engine.Live().Len() == 0 })
 	t.Logf("the upstream's side ended: %v", <-up.closed)
 }
 
@@ -146,10 +147,10 @@ func TestAClientThatVanishesEndsTheUpstreamsSide(t *testing.T) {
 	up := newSpeaker()
 	s := newStand(t, up.ServeHTTP, nil)
 	c := raw(t, s)
-	eventually(t, 5*time.Second, "both are joined", func() bool { return s.engine.Live().Len() == 1 })
+	testtime.Eventually(t, 5*time.Second, "both are joined", func() bool { return s.engine.Live().Len() == 1 })
 	_ = c.Close()
 	t.Logf("the upstream's side ended: %v", <-up.closed)
-	eventually(t, 5*time.Second, "the tunnel ended", func() bool { return s.engine.Live().Len() == 0 })
+	testtime.Eventually(t, 5*time.Second, "the tunnel ended", func() bool { return s.engine.Live().Len() == 0 })
 }
 
 // FuzzAuthFrame: a first message authenticates only when it is an object with exactly those names.

@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -36,6 +37,9 @@ func (s *Service) AddMember(ctx context.Context, p *access.Principal, team uuid.
 		if missing != nil {
 			return missing
 		}
+		if who.UserID == p.User && entered(p, team) {
+			return ErrEntered
+		}
 		if added, err = add(ctx, tx, team, who, role); err != nil {
 			return err
 		}
@@ -45,6 +49,11 @@ func (s *Service) AddMember(ctx context.Context, p *access.Principal, team uuid.
 		return Member{}, err
 	}
 	return added, nil
+}
+
+// entered says whether p is in the team for a while, as a superuser who is no member.
+func entered(p *access.Principal, team uuid.UUID) bool {
+	return slices.ContainsFunc(p.Memberships, func(m access.Membership) bool { return m.Team == team && m.Entered })
 }
 
 // mayGrant reads the caller's role once more and holds it until the commit, so that a demotion at the same moment cannot be

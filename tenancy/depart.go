@@ -40,7 +40,7 @@ func lockTeamsOf(ctx context.Context, tx *postgres.Tx, user uuid.UUID) error {
 	return nil
 }
 
-// MayLeave is auth.Hooks.MayLeave: it refuses who owns, alone, a team with other people in it.
+// MayLeave is auth.Hooks.MayLeave: it refuses who owns a team with other people in it, unless another owner can sign in.
 func (s *Service) MayLeave(ctx context.Context, tx *postgres.Tx, u auth.User) error {
 	if err := lockTeamsOf(ctx, tx, u.ID); err != nil {
 		return err
@@ -51,7 +51,12 @@ func (s *Service) MayLeave(ctx context.Context, tx *postgres.Tx, u auth.User) er
 		                 FROM team_members own
 		                 JOIN team_members other ON other.team_id = own.team_id AND other.user_id <> own.user_id
 		                 JOIN users ON users.id = other.user_id AND users.kind = 'person'
-		                WHERE own.user_id = $1 AND own.role = 'owner')`, u.ID)
+		                WHERE own.user_id = $1
+		                  AND own.role = 'owner'
+		                  AND NOT EXISTS (SELECT
+		                                    FROM team_members beside
+		                                    JOIN users b ON b.id = beside.user_id AND b.is_active
+		                                   WHERE beside.team_id = own.team_id AND beside.role = 'owner' AND beside.user_id <> $1))`, u.ID)
 	if err != nil {
 		return fmt.Errorf("look for shared teams: %w", err)
 	}

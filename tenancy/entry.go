@@ -81,6 +81,9 @@ func (s *Service) Enter(ctx context.Context, p *access.Principal, team uuid.UUID
 		EnteredAt: now, ExpiresAt: now.Add(EntryLifetime),
 	}
 	err = s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		if err := holdSuperuser(ctx, tx, p.User); err != nil {
+			return err
+		}
 		if err := insertEntry(ctx, tx, e, p.Session); err != nil {
 			return err
 		}

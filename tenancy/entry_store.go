@@ -12,6 +12,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // insertEntry ends what the session had there before. A team that is not there, or going, is access.ErrHidden.
@@ -33,6 +34,19 @@ func insertEntry(ctx context.Context, tx *postgres.Tx, e Entry, session uuid.UUI
 	}
 	if rows, err := result.RowsAffected(); err != nil || rows == 0 {
 		return firstOf(err, access.ErrHidden)
+	}
+	return nil
+}
+
+// holdSuperuser reads once more whether the user is a superuser who is let in, and holds that until the commit, so that the end of the
+// right cannot be overtaken. Otherwise it is problem.Forbidden.
+func holdSuperuser(ctx context.Context, tx *postgres.Tx, user uuid.UUID) error {
+	var found []uuid.UUID
+	if err := tx.SelectContext(ctx, &found, `SELECT id FROM users WHERE id = $1 AND is_superuser AND is_active FOR SHARE`, user); err != nil {
+		return fmt.Errorf("hold a superuser: %w", err)
+	}
+	if len(found) == 0 {
+		return problem.Forbidden
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/tenancy"
 )
 
@@ -23,26 +23,8 @@ const reason = "ticket 4711: settings are broken"
 
 func problemStatus(err error) int { return problem.Of(err).Status }
 
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // newTimedReplica is newReplica with a clock, and with the hooks between accounts and entries.
-func newTimedReplica(t *testing.T, db *postgres.DB, now *clock) *replica {
+func newTimedReplica(t *testing.T, db *postgres.DB, now *testtime.Clock) *replica {
 	t.Helper()
 	r := &replica{Service: tenancy.New(db, tenancy.Options{Now: now.Now}), t: t, db: db}
 	r.auth = auth.New(auth.Config{
@@ -56,9 +38,9 @@ func newTimedReplica(t *testing.T, db *postgres.DB, now *clock) *replica {
 	return r
 }
 
-func newTimedWorld(t *testing.T) (*replica, *clock) {
+func newTimedWorld(t *testing.T) (*replica, *testtime.Clock) {
 	t.Helper()
-	now := &clock{now: time.Now().Truncate(time.Second)}
+	now := testtime.NewClock()
 	return newTimedReplica(t, dbtest.New(t), now), now
 }
 
@@ -125,11 +107,11 @@ func TestASuperuserIsInATeamOnlyAfterEnteringForAnHourInThatSession(t *testing.T
 	_, err = r.Enter(t.Context(), p, team, reason)
 	r.want(err, tenancy.ErrInside)
 
-	now.advance(time.Hour - time.Second)
+	now.Advance(time.Hour - time.Second)
 	if !r.isIn(root, team) {
 		t.Error("out before the hour is over")
 	}
-	now.advance(time.Second)
+	now.Advance(time.Second)
 	if r.isIn(root, team) {
 		t.Error("inside after the hour")
 	}
@@ -141,7 +123,7 @@ func TestASuperuserIsInATeamOnlyAfterEnteringForAnHourInThatSession(t *testing.T
 func TestLeavingEndsTheStayOnEveryReplica(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)
-	now := &clock{now: time.Now()}
+	now := testtime.NewClock()
 	here, there := newTimedReplica(t, dbtest.Open(t, url), now), newTimedReplica(t, dbtest.Open(t, url), now)
 	owner, root := here.register("owner@example.com", ""), here.superuser("root@example.com")
 	team := here.team(owner, "Ours").ID
@@ -226,7 +208,7 @@ func TestTheTeamSeesWhoWasInIt(t *testing.T) {
 	for range 3 {
 		_, err := r.Enter(t.Context(), r.principal(root), team, reason)
 		r.must(err)
-		now.advance(2 * time.Hour)
+		now.Advance(2 * time.Hour)
 	}
 	list, next, err := r.Entries(t.Context(), r.principal(viewer), team, 2, uuid.Nil)
 	r.must(err)
@@ -262,7 +244,7 @@ func TestWhoEnteredWorksAsAnAdminWouldAndOnlyWhileInside(t *testing.T) {
 	r.must(err)
 	_, err = r.AddMember(t.Context(), inside, team, eve.Email, access.Admin)
 	r.want(err, tenancy.ErrRank)
-	now.advance(time.Hour)
+	now.Advance(time.Hour)
 	_, err = r.AddMember(t.Context(), inside, team, eve.Email, access.Viewer) // a principal from before, in a slow request
 	r.want(err, access.ErrHidden)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestEveryFormOfCredentialIsTheSamePerson(t *testing.T) {
@@ -279,7 +280,7 @@ func TestWithoutADatabaseTheGateIsUnavailable(t *testing.T) {
 	r.wantStatus(err, http.StatusServiceUnavailable)
 
 	r.must(cluster.Start())
-	within(t, 30*time.Second, "the gate opens again", func() bool {
+	testtime.Eventually(t, 30*time.Second, "the gate opens again", func() bool {
 		_, err := r.gate.Identify(request(ada))
 		return err == nil
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/tenancy"
 )
 
@@ -174,23 +175,12 @@ func request(who person, team ...string) *http.Request {
 // eventually waits for what must be so within two seconds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	within(t, 2*time.Second, what, holds)
-}
-
-func within(t *testing.T, patience time.Duration, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
-		}
-		time.Sleep(5 * time.Millisecond) // between two looks, not instead of one
-	}
+	testtime.Eventually(t, 2*time.Second, what, holds)
 }
 
 // freshAgain waits until db trusts what it hears. What was remembered and not asked for meanwhile is then as the events left it:
 // to ask earlier would read the truth, and correct the memory.
 func freshAgain(t *testing.T, db *postgres.DB) {
 	t.Helper()
-	within(t, 30*time.Second, "the bus is fresh", db.Bus.Fresh)
+	testtime.Eventually(t, 30*time.Second, "the bus is fresh", db.Bus.Fresh)
 }

@@ -25,6 +25,7 @@ type Member struct {
 var (
 	ErrNoUser        = problem.New(http.StatusNotFound, "User not found with that email. Invite them to the team, or ask them to register first.")
 	ErrAlreadyMember = problem.New(http.StatusBadRequest, "User is already a member of this team")
+	ErrEntered       = problem.New(http.StatusForbidden, "Whoever entered a team is in it for a while, and cannot add themselves to it.")
 	ErrRank          = problem.New(http.StatusForbidden, "You can give only roles below your own: an owner makes admins, an admin makes developers and viewers.")
 )
 

@@ -189,6 +189,11 @@ func (p *Pages) administer(c echo.Context, id auth.Identity, user uuid.UUID) (*a
 	}
 	switch what {
 	case "setup-link":
+		if id.HasFactor { // it opens the account, as a new password would
+			if err := p.cfg.Auth.RequireFresh(id); err != nil {
+				return nil, err
+			}
+		}
 		return p.cfg.Auth.SetupLinkFor(ctx, by, user)
 	case "end-sessions":
 		_, err := p.cfg.Auth.EndSessions(ctx, by, user)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/auth/apikey"
+	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
@@ -20,15 +22,7 @@ const (
 
 // KeysPage answers GET /account/keys: somebody's API keys, each with a button that revokes it, and the form for a new one.
 func (p *Pages) KeysPage(c echo.Context) error {
-	id, found := p.current(c)
-	if !found {
-		return p.leave(c, loginPage)
-	}
-	v, err := p.keys(c, id)
-	if err != nil {
-		return p.again(c, "message", v, err)
-	}
-	return p.render(c, http.StatusOK, "keys", v)
+	return p.ofUser(c, "keys", p.keys)
 }
 
 // ChangeKeys answers POST /account/keys: a key is made, which the page shows once, or one is revoked.
@@ -80,7 +74,9 @@ func (p *Pages) makeKey(c echo.Context, id auth.Identity) (apikey.Created, error
 		}
 		draft.TeamID = &bound
 	}
-	return p.cfg.Keys.Create(r.Context(), ownKeys(id), draft)
+	act := ownKeys(id)
+	act.Allowed = func(ctx context.Context, tx *postgres.Tx) error { return p.cfg.Auth.Stands(ctx, tx, id.Session) }
+	return p.cfg.Keys.Create(r.Context(), act, draft)
 }
 
 // lifetimes are the choices of the form, in days; none for ever.

@@ -11,10 +11,7 @@ const resetTitle = "Choose a new password"
 // ResetPage shows the form to whoever holds a good mailed link. Looking at it, as mail scanners do, does not use it up.
 func (p *Pages) ResetPage(c echo.Context) error {
 	v := view{Title: resetTitle, Form: form{Return: start, Token: c.Param("token")}}
-	if err := p.cfg.Auth.CheckReset(c.Request().Context(), v.Form.Token); err != nil {
-		return p.again(c, "message", v, err)
-	}
-	return p.render(c, http.StatusOK, "reset", v)
+	return p.byLink(c, "reset", v, p.cfg.Auth.CheckReset)
 }
 
 // Reset uses the link up and sets the password.

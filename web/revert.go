@@ -19,10 +19,7 @@ func (p *Pages) RevertPage(c echo.Context) error {
 			"everybody is signed out, and we mail you a link to choose a new password.",
 		Action: "/account/revert/" + url.PathEscape(token), Button: "Take the change back", Form: form{Return: start},
 	}
-	if err := p.cfg.Auth.CheckRevert(c.Request().Context(), token); err != nil {
-		return p.again(c, "message", v, err)
-	}
-	return p.render(c, http.StatusOK, "confirm", v)
+	return p.byLink(c, "confirm", v, p.cfg.Auth.CheckRevert)
 }
 
 // Revert uses the link up.

@@ -20,15 +20,7 @@ const (
 
 // SessionsPage answers GET /account/sessions: where somebody is signed in, each with a button that ends it.
 func (p *Pages) SessionsPage(c echo.Context) error {
-	id, found := p.current(c)
-	if !found {
-		return p.leave(c, loginPage)
-	}
-	v, err := p.sessions(c, id)
-	if err != nil {
-		return p.again(c, "message", v, err)
-	}
-	return p.render(c, http.StatusOK, "sessions", v)
+	return p.ofUser(c, "sessions", p.sessions)
 }
 
 // EndSessions answers POST /account/sessions: one session ends, all others, or all.

@@ -1,10 +1,6 @@
 package web
 
-import (
-	"net/http"
-
-	"github.com/labstack/echo/v4"
-)
+import "github.com/labstack/echo/v4"
 
 // setupTitle is also what the page says when the link is no good.
 const setupTitle = "Set up the first administrator"
@@ -12,10 +8,7 @@ const setupTitle = "Set up the first administrator"
 // SetupPage shows the form to whoever holds a good one-time link. Looking at it does not use it up.
 func (p *Pages) SetupPage(c echo.Context) error {
 	v := view{Title: setupTitle, Form: form{Return: start, Token: c.Param("token")}}
-	if err := p.cfg.Auth.CheckSetup(c.Request().Context(), v.Form.Token); err != nil {
-		return p.again(c, "message", v, err)
-	}
-	return p.render(c, http.StatusOK, "setup", v)
+	return p.byLink(c, "setup", v, p.cfg.Auth.CheckSetup)
 }
 
 // Setup uses the link up: it makes the first administrator and signs them in.

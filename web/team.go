@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -20,28 +21,25 @@ type Entry struct {
 
 // entries are those of the current team. A failure takes only them away.
 func (p *Pages) entries(c echo.Context) []Entry {
-	if p.cfg.Entries == nil {
-		return nil
-	}
-	entries, err := p.cfg.Entries(c.Request())
-	if err != nil {
-		p.cfg.Log.WarnContext(c.Request().Context(), "the account page does not show who was in the team", "error", err)
-		return nil
-	}
-	return entries
+	return orNone(p, c, p.cfg.Entries, "the account page does not show who was in the team")
 }
 
 // teams are those to choose among. A failure takes only the choice away.
 func (p *Pages) teams(c echo.Context) []Team {
-	if p.cfg.Teams == nil {
+	return orNone(p, c, p.cfg.Teams, "the account page shows no teams")
+}
+
+// orNone reads what a page can do without: nothing where nobody can tell, and where it fails, which the log then says in those words.
+func orNone[T any](p *Pages, c echo.Context, read func(*http.Request) ([]T, error), failed string) []T {
+	if read == nil {
 		return nil
 	}
-	teams, err := p.cfg.Teams(c.Request())
+	list, err := read(c.Request())
 	if err != nil {
-		p.cfg.Log.WarnContext(c.Request().Context(), "the account page shows no teams", "error", err)
+		p.cfg.Log.WarnContext(c.Request().Context(), failed, "error", err)
 		return nil
 	}
-	return teams
+	return list
 }
 
 // SwitchTeam answers POST /account/team: the browser acts for another of its user's teams from now on.

@@ -16,10 +16,7 @@ func (p *Pages) VerifyPage(c echo.Context) error {
 		Title: verifyTitle, Lead: "Press the button to say that this address is yours.",
 		Action: "/account/verify/" + url.PathEscape(token), Button: "Verify my address", Form: form{Return: start},
 	}
-	if err := p.cfg.Auth.CheckVerify(c.Request().Context(), token); err != nil {
-		return p.again(c, "message", v, err)
-	}
-	return p.render(c, http.StatusOK, "confirm", v)
+	return p.byLink(c, "confirm", v, p.cfg.Auth.CheckVerify)
 }
 
 // Verify takes the link as the proof.

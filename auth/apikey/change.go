@@ -2,6 +2,7 @@ package apikey
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +20,7 @@ type Act struct {
 	ActorID uuid.UUID
 	Actor   string       // the address of who acts
 	Scope   access.Scope // of the key that is used for it, which makes and changes none above itself; access.NoScope for a session
+	Key     uuid.UUID    // that key: once it has ended it changes nothing more; uuid.Nil for a session
 	Expires *time.Time   // of that key: what it makes lasts no longer
 	// Allowed is asked in the transaction, before anything is changed. Nil: yes.
 	Allowed func(ctx context.Context, tx *postgres.Tx) error
@@ -45,20 +47,35 @@ func (a Act) until(asked *time.Time) (*time.Time, error) {
 	return asked, nil
 }
 
-// inTx runs change where the act is allowed. The owner's row is locked: of changes to the keys of one owner, one comes after the
-// other.
+// inTx runs change where the act is allowed. The owner's row is locked, before anything else is: of changes to the keys of one owner, one
+// comes after the other, and none of them waits in a circle with what ends them all.
 func (s *Service) inTx(ctx context.Context, a Act, change func(tx *postgres.Tx) error) error {
 	return s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		if err := lockOwner(ctx, tx, a.Owner); err != nil {
+			return err
+		}
+		if err := s.stands(ctx, tx, a); err != nil {
+			return err
+		}
 		if a.Allowed != nil {
 			if err := a.Allowed(ctx, tx); err != nil {
 				return err
 			}
 		}
-		if err := lockOwner(ctx, tx, a.Owner); err != nil {
-			return err
-		}
 		return change(tx)
 	})
+}
+
+// stands refuses a key that has ended while it waited for the lock.
+func (s *Service) stands(ctx context.Context, tx *postgres.Tx, a Act) error {
+	if a.Key == uuid.Nil {
+		return nil
+	}
+	k, _, err := find(ctx, tx, a.Owner, a.Key)
+	if errors.Is(err, ErrMissing) || err == nil && k.Over(s.cfg.Now()) {
+		return problem.Unauthorized
+	}
+	return err
 }
 
 // record writes the change down, without the key, and has every replica forget what it knows of it.
@@ -93,6 +110,11 @@ func (c Change) Faults(now time.Time) []problem.Field {
 		d.Name = *c.Name
 	}
 	return d.Faults(now)
+}
+
+// Prolongs says whether k is good for longer after the change.
+func (c Change) Prolongs(k Key) bool {
+	return k.ExpiresAt != nil && (c.Lasting || c.ExpiresAt != nil && c.ExpiresAt.After(*k.ExpiresAt))
 }
 
 // Update changes a key's name, scopes and expiry.

@@ -58,11 +58,15 @@ func (s *Service) proof(ctx context.Context, which string, args ...any) (auth.Ke
 	return proof, nil
 }
 
-// Touch notes that keys were used.
+// Touch notes that keys were used. It leaves out those that somebody else is changing: they are being used or ended, and nobody waits for
+// the other.
 func (s *Service) Touch(ctx context.Context, keys []uuid.UUID, now time.Time) error {
 	_, err := s.db.ExecContext(ctx, `
 		UPDATE api_keys SET last_used_at = $2
-		WHERE id = any($1) AND (last_used_at IS NULL OR last_used_at < $2)`, pq.Array(keys), now)
+		WHERE id = ANY (ARRAY(
+			SELECT id FROM api_keys
+			WHERE id = ANY ($1) AND (last_used_at IS NULL OR last_used_at < $2)
+			FOR NO KEY UPDATE SKIP LOCKED))`, pq.Array(keys), now)
 	if err != nil {
 		return fmt.Errorf("note the use of API keys: %w", err)
 	}

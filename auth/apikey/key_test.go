@@ -19,6 +19,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestAKeyIsItsOwnerWithinItsBounds(t *testing.T) {
@@ -92,7 +93,7 @@ func TestAKeyEndsWhenItIsRevokedOverOrItsOwnerIsOut(t *testing.T) {
 	w.must(w.Revoke(t.Context(), of(ann), revoked.ID))
 	w.fails(revoked.Secret)
 	w.works(short.Secret)
-	w.now.advance(time.Hour)
+	w.now.Advance(time.Hour)
 	w.fails(short.Secret)
 	w.works(long.Secret)
 	w.must(w.db.InTx(t.Context(), func(tx *postgres.Tx) error { return w.RevokeAll(t.Context(), tx, ann.ID) }))
@@ -106,7 +107,7 @@ func TestAKeyEndsWhenItIsRevokedOverOrItsOwnerIsOut(t *testing.T) {
 
 func TestOtherReplicasHearOfItWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
-	url, now := dbtest.URL(t), newClock()
+	url, now := dbtest.URL(t), testtime.NewClock()
 	here, there := replica(t, dbtest.Open(t, url), now), replica(t, dbtest.Open(t, url), now)
 	ann := here.user("ann@example.com")
 	team := here.team(ann)
@@ -127,10 +128,10 @@ func TestOtherReplicasHearOfItWithinTwoSeconds(t *testing.T) {
 		return tx.Notify(postgres.TopicTeam, *team)
 	}))
 	gone := func(secret string) bool { _, err := there.identify(secret); return problem.Of(err).Status == 401 }
-	eventually(t, 2*time.Second, "the key that was revoked ends", func() bool { return gone(revoked.Secret) })
-	eventually(t, 2*time.Second, "the key that was rotated without overlap ends", func() bool { return gone(rotated.Secret) })
-	eventually(t, 2*time.Second, "the key of the team that was deleted ends", func() bool { return gone(bound.Secret) })
-	eventually(t, 2*time.Second, "the key that was narrowed only reads", func() bool {
+	testtime.Eventually(t, 2*time.Second, "the key that was revoked ends", func() bool { return gone(revoked.Secret) })
+	testtime.Eventually(t, 2*time.Second, "the key that was rotated without overlap ends", func() bool { return gone(rotated.Secret) })
+	testtime.Eventually(t, 2*time.Second, "the key of the team that was deleted ends", func() bool { return gone(bound.Secret) })
+	testtime.Eventually(t, 2*time.Second, "the key that was narrowed only reads", func() bool {
 		return there.works(narrowed.Secret).Scope == access.ScopeRead
 	})
 }
@@ -149,10 +150,10 @@ func TestTheUseOfAKeyIsNoted(t *testing.T) {
 		w.must(err)
 		return k.LastUsedAt
 	}
-	eventually(t, 10*time.Second, "the first use is noted", func() bool { return used() != nil && used().Equal(w.now.Now()) })
-	w.now.advance(2 * time.Minute)
+	testtime.Eventually(t, 10*time.Second, "the first use is noted", func() bool { return used() != nil && used().Equal(w.now.Now()) })
+	w.now.Advance(2 * time.Minute)
 	w.works(made.Secret)
-	eventually(t, 10*time.Second, "a later use is noted", func() bool { return used().Equal(w.now.Now()) })
+	testtime.Eventually(t, 10*time.Second, "a later use is noted", func() bool { return used().Equal(w.now.Now()) })
 }
 
 func TestARotatedKeyWorksBesideItsSuccessorForAWhile(t *testing.T) {
@@ -176,12 +177,12 @@ func TestARotatedKeyWorksBesideItsSuccessorForAWhile(t *testing.T) {
 		_, err = w.Update(t.Context(), of(ann), old.ID, c)
 		w.refused(err, 400)
 	}
-	w.now.advance(time.Hour)
+	w.now.Advance(time.Hour)
 	w.fails(old.Secret)
 	w.works(next.Secret)
 	_, err = w.Rotate(t.Context(), of(ann), next.ID, apikey.Rotation{Overlap: 1000 * time.Hour})
 	w.must(err)
-	w.now.advance(47 * time.Hour)
+	w.now.Advance(47 * time.Hour)
 	w.fails(next.Secret) // the overlap makes nothing last longer
 	_, err = w.Rotate(t.Context(), of(ann), next.ID, apikey.Rotation{})
 	w.refused(err, 400)

@@ -2,9 +2,7 @@ package apikey_test
 
 import (
 	"context"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -14,29 +12,10 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
-
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Now().Truncate(time.Second)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // world is one replica: keys, and the accounts that believe them.
 type world struct {
@@ -44,12 +23,12 @@ type world struct {
 	t    *testing.T
 	db   *postgres.DB
 	auth *auth.Service
-	now  *clock
+	now  *testtime.Clock
 }
 
-func newWorld(t *testing.T) *world { t.Helper(); return replica(t, dbtest.New(t), newClock()) }
+func newWorld(t *testing.T) *world { t.Helper(); return replica(t, dbtest.New(t), testtime.NewClock()) }
 
-func replica(t *testing.T, db *postgres.DB, now *clock) *world {
+func replica(t *testing.T, db *postgres.DB, now *testtime.Clock) *world {
 	t.Helper()
 	w := &world{t: t, db: db, now: now}
 	w.Service = apikey.New(apikey.Config{DB: db, Now: now.Now, MayBind: w.mayBind})
@@ -142,13 +121,4 @@ func one[T any](w *world, query string, args ...any) (value T) {
 	w.t.Helper()
 	w.must(w.db.GetContext(w.t.Context(), &value, query, args...))
 	return value
-}
-
-func eventually(t *testing.T, within time.Duration, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(within); !holds(); time.Sleep(5 * time.Millisecond) { // between two looks
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", within, what)
-		}
-	}
 }

@@ -60,9 +60,11 @@ func (s *Service) Purge(ctx context.Context, before time.Time) (int64, error) {
 	return result.RowsAffected()
 }
 
+// lockOwner holds who gets a key or has one changed. Of who was put out meanwhile there is none: a key that is made now would be good
+// when they are let in again.
 func lockOwner(ctx context.Context, tx *postgres.Tx, owner uuid.UUID) error {
 	var id uuid.UUID
-	err := tx.GetContext(ctx, &id, `SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE`, owner)
+	err := tx.GetContext(ctx, &id, `SELECT id FROM users WHERE id = $1 AND is_active FOR NO KEY UPDATE`, owner)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrMissing
 	}

@@ -15,8 +15,8 @@ import (
 
 // The routes under /api/admin/users are for superusers: strangers get 401, other users 403, whatever they ask for.
 
-// administrator is who asks. fresh demands that they proved who they are a moment ago, as what cannot be taken back does.
-func (h *Handlers) administrator(c echo.Context, fresh bool) (auth.Identity, error) {
+// administrator is who asks. may can refuse them: what cannot be taken back demands that they proved who they are a moment ago.
+func (h *Handlers) administrator(c echo.Context, may func(auth.Identity) error) (auth.Identity, error) {
 	id, err := h.identity(c)
 	if err != nil {
 		return id, err
@@ -24,15 +24,12 @@ func (h *Handlers) administrator(c echo.Context, fresh bool) (auth.Identity, err
 	if err := id.Superuser(); err != nil {
 		return id, err
 	}
-	if fresh {
-		return id, h.auth.RequireFresh(id)
-	}
-	return id, nil
+	return id, may(id)
 }
 
 // ListUsers answers GET /api/admin/users.
 func (h *Handlers) ListUsers(c echo.Context) error {
-	if _, err := h.administrator(c, false); err != nil {
+	if _, err := h.administrator(c, anytime); err != nil {
 		return err
 	}
 	limit, err := limitOf(c)
@@ -76,7 +73,7 @@ func (h *Handlers) CreateUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	by, err := h.administrator(c, false)
+	by, err := h.administrator(c, anytime)
 	if err != nil {
 		return err
 	}
@@ -93,8 +90,7 @@ func (h *Handlers) CreateUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return reply(c, http.StatusCreated, created{user, link})
+	return onlyCopy(c, http.StatusCreated, created{user, link})
 }
 
 func newAccount(o *body.Object) (auth.NewAccount, error) {
@@ -112,8 +108,8 @@ func newAccount(o *body.Object) (auth.NewAccount, error) {
 }
 
 // about is the account of the path, for an administrator.
-func (h *Handlers) about(c echo.Context, fresh bool) (by auth.Actor, account auth.Account, err error) {
-	id, err := h.administrator(c, fresh)
+func (h *Handlers) about(c echo.Context, may func(auth.Identity) error) (by auth.Actor, account auth.Account, err error) {
+	id, err := h.administrator(c, may)
 	if err != nil {
 		return by, account, err
 	}
@@ -127,7 +123,7 @@ func (h *Handlers) about(c echo.Context, fresh bool) (by auth.Actor, account aut
 
 // GetAccount answers GET /api/admin/users/{user_id}.
 func (h *Handlers) GetAccount(c echo.Context) error {
-	_, account, err := h.about(c, false)
+	_, account, err := h.about(c, anytime)
 	if err != nil {
 		return err
 	}
@@ -140,7 +136,11 @@ func (h *Handlers) UpdateAccount(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	by, account, err := h.about(c, o.Given("is_superuser"))
+	may := h.freshFactor
+	if o.Given("is_superuser") {
+		may = h.auth.RequireFresh
+	}
+	by, account, err := h.about(c, may)
 	if err != nil {
 		return err
 	}
@@ -155,14 +155,11 @@ func (h *Handlers) UpdateAccount(c echo.Context) error {
 
 // DeleteAccount answers DELETE /api/admin/users/{user_id}: 204.
 func (h *Handlers) DeleteAccount(c echo.Context) error {
-	by, account, err := h.about(c, true)
+	by, account, err := h.about(c, h.auth.RequireFresh)
 	if err != nil {
 		return err
 	}
-	if err := h.auth.Delete(c.Request().Context(), by, account.ID); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return done(c, h.auth.Delete(c.Request().Context(), by, account.ID))
 }
 
 // SuspendAccount answers POST /api/admin/users/{user_id}/suspend.
@@ -177,7 +174,7 @@ func (h *Handlers) ReactivateAccount(c echo.Context) error {
 func (h *Handlers) VerifyAccount(c echo.Context) error { return h.administer(c, h.auth.MarkVerified) }
 
 func (h *Handlers) administer(c echo.Context, act func(context.Context, auth.Actor, uuid.UUID) (auth.User, error)) error {
-	by, account, err := h.about(c, false)
+	by, account, err := h.about(c, anytime)
 	if err != nil {
 		return err
 	}
@@ -197,9 +194,10 @@ func (h *Handlers) answer(c echo.Context, id uuid.UUID, act func(context.Context
 	return reply(c, http.StatusOK, account)
 }
 
-// SetupLink answers POST /api/admin/users/{user_id}/setup-link: the one-time link by which the user chooses a password.
+// SetupLink answers POST /api/admin/users/{user_id}/setup-link: the one-time link by which the user chooses a password. It opens the
+// account, as a new password would.
 func (h *Handlers) SetupLink(c echo.Context) error {
-	by, account, err := h.about(c, false)
+	by, account, err := h.about(c, h.freshFactor)
 	if err != nil {
 		return err
 	}
@@ -207,6 +205,5 @@ func (h *Handlers) SetupLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return reply(c, http.StatusOK, link)
+	return onlyCopy(c, http.StatusOK, link)
 }

@@ -25,8 +25,7 @@ func (h *Handlers) DeviceCode(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return reply(c, http.StatusOK, grant)
+	return onlyCopy(c, http.StatusOK, grant)
 }
 
 // DeviceToken answers POST /api/auth/device/token: the program asks whether somebody has let it in. What it gets then is an API key.
@@ -47,8 +46,7 @@ func (h *Handlers) DeviceToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return reply(c, http.StatusOK, map[string]string{"access_token": key, "token_type": "bearer"})
+	return onlyCopy(c, http.StatusOK, map[string]string{"access_token": key, "token_type": "bearer"})
 }
 
 // oauthFields reads the fields of a form, as OAuth sends them, or of a JSON object. What cannot be read is invalid_request.

@@ -1,6 +1,7 @@
 package authhttp
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -35,27 +36,23 @@ func (h *Handlers) inSession(c echo.Context) (auth.Identity, error) {
 
 // ListFactors answers GET /api/auth/factors.
 func (h *Handlers) ListFactors(c echo.Context) error {
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	ctx := c.Request().Context()
+	return serve(c, h.inSession, h.factors, reply, http.StatusOK)
+}
+
+func (h *Handlers) factors(ctx context.Context, id auth.Identity) (l factorList, err error) {
 	state, err := h.opts.Factors.State(ctx, id.User.ID)
 	if err != nil {
-		return err
+		return l, err
 	}
 	passkeys, err := h.opts.Factors.Passkeys(ctx, id.User.ID)
 	if err != nil {
-		return err
+		return l, err
 	}
 	required, err := h.auth.FactorRequired(ctx, id.User)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, factorList{
+	return factorList{
 		TOTP: state.TOTP, Passkeys: passkeys, RecoveryCodes: state.RecoveryCodes, Required: required,
 		PasskeysAvailable: h.opts.Factors.PasskeysAvailable() == nil,
-	})
+	}, err
 }
 
 type factorList struct {
@@ -68,15 +65,7 @@ type factorList struct {
 
 // EnrolTOTP answers POST /api/auth/factors/totp: 201 and a secret that waits for its first code.
 func (h *Handlers) EnrolTOTP(c echo.Context) error {
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	enrolment, err := h.opts.Factors.Enrol(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	return onlyCopy(c, http.StatusCreated, enrolment)
+	return serve(c, h.inSession, h.opts.Factors.Enrol, onlyCopy, http.StatusCreated)
 }
 
 // ConfirmTOTP answers POST /api/auth/factors/totp/confirm: 200 and the recovery codes, if they are new.
@@ -85,19 +74,14 @@ func (h *Handlers) ConfirmTOTP(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	code, _ := sent.String("code", true)
-	if err := sent.Err(); err != nil {
-		return err
-	}
-	codes, err := h.opts.Factors.Confirm(c.Request().Context(), id, code)
-	if err != nil {
-		return err
-	}
-	return onlyCopy(c, http.StatusOK, recoveryCodes{codes})
+	return serve(c, h.inSession, func(ctx context.Context, id auth.Identity) (recoveryCodes, error) {
+		code, _ := sent.String("code", true)
+		if err := sent.Err(); err != nil {
+			return recoveryCodes{}, err
+		}
+		codes, err := h.opts.Factors.Confirm(ctx, id, code)
+		return recoveryCodes{codes}, err
+	}, onlyCopy, http.StatusOK)
 }
 
 // recoveryCodes are null when those that there were before stay good.
@@ -111,49 +95,27 @@ func (h *Handlers) RemoveTOTP(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.opts.Factors.RemoveTOTP(c.Request().Context(), id); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return done(c, h.opts.Factors.RemoveTOTP(c.Request().Context(), id))
 }
 
 // NewRecoveryCodes answers POST /api/auth/factors/recovery-codes: 200 and new codes in the place of all old ones.
 func (h *Handlers) NewRecoveryCodes(c echo.Context) error {
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	codes, err := h.opts.Factors.NewRecoveryCodes(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	return onlyCopy(c, http.StatusOK, recoveryCodes{codes})
+	return serve(c, h.inSession, func(ctx context.Context, id auth.Identity) (recoveryCodes, error) {
+		codes, err := h.opts.Factors.NewRecoveryCodes(ctx, id)
+		return recoveryCodes{codes}, err
+	}, onlyCopy, http.StatusOK)
 }
 
 // ListPasskeys answers GET /api/auth/factors/passkeys.
 func (h *Handlers) ListPasskeys(c echo.Context) error {
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	list, err := h.opts.Factors.Passkeys(c.Request().Context(), id.User.ID)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, list)
+	return serve(c, h.inSession, func(ctx context.Context, id auth.Identity) ([]factor.Passkey, error) {
+		return h.opts.Factors.Passkeys(ctx, id.User.ID)
+	}, reply, http.StatusOK)
 }
 
 // BeginPasskey answers POST /api/auth/factors/passkeys/begin with what the browser is to be asked.
 func (h *Handlers) BeginPasskey(c echo.Context) error {
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	asked, err := h.opts.Factors.AskNewPasskey(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	return onlyCopy(c, http.StatusOK, asked)
+	return serve(c, h.inSession, h.opts.Factors.AskNewPasskey, onlyCopy, http.StatusOK)
 }
 
 // FinishPasskey answers POST /api/auth/factors/passkeys/finish: 201 and the passkey, with the recovery codes if they are new.
@@ -162,22 +124,19 @@ func (h *Handlers) FinishPasskey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	name, _ := sent.String("name", false)
-	if err := needAnswer(sent, answer); err != nil {
-		return err
-	}
-	made, codes, err := h.opts.Factors.AddPasskey(c.Request().Context(), id, name, answer)
-	if err != nil {
-		return err
-	}
-	return onlyCopy(c, http.StatusCreated, struct {
-		factor.Passkey
-		recoveryCodes
-	}{made, recoveryCodes{codes}})
+	return serve(c, h.inSession, func(ctx context.Context, id auth.Identity) (newPasskey, error) {
+		name, _ := sent.String("name", false)
+		if err := needAnswer(sent, answer); err != nil {
+			return newPasskey{}, err
+		}
+		made, codes, err := h.opts.Factors.AddPasskey(ctx, id, name, answer)
+		return newPasskey{made, recoveryCodes{codes}}, err
+	}, onlyCopy, http.StatusCreated)
+}
+
+type newPasskey struct {
+	factor.Passkey
+	recoveryCodes
 }
 
 // RenamePasskey answers PATCH /api/auth/factors/passkeys/{passkey_id}.
@@ -186,43 +145,37 @@ func (h *Handlers) RenamePasskey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	passkey, err := uuid.Parse(c.Param("passkey_id"))
-	if err != nil {
-		return access.ErrHidden
-	}
-	name, _ := sent.String("name", true)
-	if err := sent.Err(); err != nil {
-		return err
-	}
-	renamed, err := h.opts.Factors.RenamePasskey(c.Request().Context(), id, passkey, name)
-	if err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, renamed)
+	return serve(c, h.ownPasskey, func(ctx context.Context, own ownPasskey) (p factor.Passkey, err error) {
+		name, _ := sent.String("name", true)
+		if err := sent.Err(); err != nil {
+			return p, err
+		}
+		return h.opts.Factors.RenamePasskey(ctx, own.owner, own.id, name)
+	}, reply, http.StatusOK)
 }
 
 // RemovePasskey answers DELETE /api/auth/factors/passkeys/{passkey_id}.
 func (h *Handlers) RemovePasskey(c echo.Context) error {
-	id, err := h.inSession(c)
+	own, err := h.ownPasskey(c)
 	if err != nil {
 		return err
 	}
-	passkey, err := uuid.Parse(c.Param("passkey_id"))
-	if err != nil {
-		return access.ErrHidden
-	}
-	if err := h.opts.Factors.RemovePasskey(c.Request().Context(), id, passkey); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return done(c, h.opts.Factors.RemovePasskey(c.Request().Context(), own.owner, own.id))
 }
 
-// onlyCopy is reply for what nobody may keep.
-func onlyCopy(c echo.Context, status int, v any) error {
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return reply(c, status, v)
+// ownPasskey is a passkey of the path, and who asks for it as theirs.
+type ownPasskey struct {
+	owner auth.Identity
+	id    uuid.UUID
+}
+
+// ownPasskey is inSession, and which passkey is meant. What is no id is the id of no passkey.
+func (h *Handlers) ownPasskey(c echo.Context) (own ownPasskey, err error) {
+	if own.owner, err = h.inSession(c); err != nil {
+		return own, err
+	}
+	if own.id, err = uuid.Parse(c.Param("passkey_id")); err != nil {
+		return own, access.ErrHidden
+	}
+	return own, nil
 }

@@ -1,6 +1,7 @@
 package authhttp
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/auth/apikey"
 	"github.com/openhands-saas/openhands-saas/internal/body"
+	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
@@ -33,7 +35,10 @@ func (h *Handlers) ListKeys(c echo.Context) error {
 	return reply(c, http.StatusOK, page)
 }
 
-// CreateKey answers POST /api/keys: 201 and the only copy of a new key.
+// errKeyMakesKeys keeps whoever has found a key from having others, which would outlive it.
+var errKeyMakesKeys = problem.New(http.StatusForbidden, "An API key makes no others, and takes nobody's place but its own. Sign in, and do this in the session.")
+
+// CreateKey answers POST /api/keys: 201 and the only copy of a new key. It is for sessions.
 func (h *Handlers) CreateKey(c echo.Context) error {
 	sent, err := body.JSON(c.Request(), maxBody)
 	if err != nil {
@@ -43,6 +48,9 @@ func (h *Handlers) CreateKey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if id.Key {
+		return errKeyMakesKeys
+	}
 	draft, err := h.opts.Keys.ReadDraft(sent)
 	if err != nil {
 		return err
@@ -50,11 +58,11 @@ func (h *Handlers) CreateKey(c echo.Context) error {
 	if err := h.mayAdminister(id, draft.Scopes); err != nil {
 		return err
 	}
-	made, err := h.opts.Keys.Create(c.Request().Context(), ownKeys(id), draft)
+	made, err := h.opts.Keys.Create(c.Request().Context(), h.making(id), draft)
 	if err != nil {
 		return err
 	}
-	return h.secret(c, made)
+	return onlyCopy(c, http.StatusCreated, made)
 }
 
 // GetKey answers GET /api/keys/{key_id}.
@@ -105,7 +113,10 @@ func (h *Handlers) UpdateKey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	k, err := h.opts.Keys.Update(c.Request().Context(), ownKeys(id), key, change)
+	if err := h.mayRenew(c, id, key, change.Prolongs); err != nil {
+		return err
+	}
+	k, err := h.opts.Keys.Update(c.Request().Context(), h.making(id), key, change)
 	if err != nil {
 		return err
 	}
@@ -134,21 +145,21 @@ func (h *Handlers) RotateKey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if id.Key && key != id.Session {
+		return errKeyMakesKeys
+	}
 	rotation, err := h.opts.Keys.ReadRotation(sent)
 	if err != nil {
 		return err
 	}
-	made, err := h.opts.Keys.Rotate(c.Request().Context(), ownKeys(id), key, rotation)
+	if err := h.mayRenew(c, id, key, func(apikey.Key) bool { return true }); err != nil {
+		return err
+	}
+	made, err := h.opts.Keys.Rotate(c.Request().Context(), h.making(id), key, rotation)
 	if err != nil {
 		return err
 	}
-	return h.secret(c, made)
-}
-
-// secret answers with the only copy of a key, which nobody on the way may keep.
-func (h *Handlers) secret(c echo.Context, made apikey.Created) error {
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return reply(c, http.StatusCreated, made)
+	return onlyCopy(c, http.StatusCreated, made)
 }
 
 // ownKey is own, and which of the caller's keys is meant. What is no id is the id of no key.
@@ -168,9 +179,31 @@ func (h *Handlers) ownKey(c echo.Context, least access.Scope) (auth.Identity, uu
 func ownKeys(id auth.Identity) apikey.Act {
 	act := apikey.Act{Owner: id.User.ID, ActorID: id.User.ID, Actor: id.User.Email, Scope: id.Scope}
 	if id.Key {
-		act.Expires = apikey.Ends(id.Expires)
+		act.Key, act.Expires = id.Session, apikey.Ends(id.Expires)
 	}
 	return act
+}
+
+// making is ownKeys for a new key, which a session leaves behind only while it stands.
+func (h *Handlers) making(id auth.Identity) apikey.Act {
+	act := ownKeys(id)
+	if !id.Key {
+		act.Allowed = func(ctx context.Context, tx *postgres.Tx) error { return h.auth.Stands(ctx, tx, id.Session) }
+	}
+	return act
+}
+
+// mayRenew is mayAdminister for whoever wants, in a session, the successor of a key or a longer life for it. A program that shows a key
+// has nothing else to prove by, and what it gets ends with that key at the latest.
+func (h *Handlers) mayRenew(c echo.Context, id auth.Identity, key uuid.UUID, renews func(apikey.Key) bool) error {
+	if id.Key {
+		return nil
+	}
+	k, err := h.opts.Keys.Get(c.Request().Context(), id.User.ID, key)
+	if err != nil || !renews(k) {
+		return err
+	}
+	return h.mayAdminister(id, k.Scopes)
 }
 
 // mayAdminister asks whoever makes a key of the highest scope to have proved a moment ago who they are.

@@ -61,8 +61,7 @@ func (h *Handlers) replyToken(c echo.Context, t auth.Token) error {
 	if t.RefreshToken != "" {
 		answer.RefreshToken, answer.ExpiresIn = t.RefreshToken, int(t.Lifetime.Seconds())
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return reply(c, http.StatusOK, answer)
+	return onlyCopy(c, http.StatusOK, answer)
 }
 
 // CookieLogin answers POST /api/auth/cookie/login: the same form, 204 and the cookie.

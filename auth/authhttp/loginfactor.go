@@ -119,10 +119,7 @@ func (h *Handlers) StepUp(c echo.Context) error {
 			err = h.auth.StepUpFactor(c.Request().Context(), id, shown, h.client(c))
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return done(c, err)
 }
 
 func firstOf(err error, then func() error) error {
@@ -134,15 +131,7 @@ func firstOf(err error, then func() error) error {
 
 // AskStepUp answers POST /api/auth/step-up/passkey with what the browser is to be asked.
 func (h *Handlers) AskStepUp(c echo.Context) error {
-	id, err := h.inSession(c)
-	if err != nil {
-		return err
-	}
-	asked, err := h.opts.Factors.AskAgain(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	return onlyCopy(c, http.StatusOK, asked)
+	return serve(c, h.inSession, h.opts.Factors.AskAgain, onlyCopy, http.StatusOK)
 }
 
 // shownIn reads one of code, recovery_code, and ceremony with credential.

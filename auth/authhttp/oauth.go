@@ -9,6 +9,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/auth/oidc"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // OAuth is what the routes of other issuers need.
@@ -88,10 +89,18 @@ func (h *Handlers) replace(c echo.Context) {
 	}
 }
 
+// declined is what an issuer says of who turned back there.
+const declined = "access_denied"
+
+var errIssuerSaid = problem.New(http.StatusBadRequest, "Something went wrong there, so nobody was signed in. Start again.")
+
 // oauthFault shows people what went wrong, or what is still missing. Programs get the code.
 func (h *Handlers) oauthFault(c echo.Context, to string, err error) error {
 	if !looks(c.Request()) || h.opts.OAuth.Page == nil {
 		return err
+	}
+	if said := c.QueryParam("error"); said != "" && said != declined { // anybody can make a link with a text in it, and it is not ours
+		err = errIssuerSaid.Because(err)
 	}
 	return h.opts.OAuth.Page(c, to, err)
 }

@@ -2,6 +2,7 @@ package authhttp_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -46,7 +47,7 @@ func hubbed(t *testing.T) *server {
 		}),
 		Return: func(path string) string { return "/safe" + path },
 		Page: func(c echo.Context, to string, err error) error {
-			return c.HTML(problem.Of(err).Status, "page on the way to "+to)
+			return c.HTML(problem.Of(err).Status, fmt.Sprint("page on the way to ", to, ": ", problem.Of(err).Detail))
 		},
 	}})
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { problem.Write(c.Response(), err) }
@@ -124,6 +125,12 @@ func TestAFaultOfAnIssuersAnswerIsACodeForProgramsAndAPageForPeople(t *testing.T
 	for _, header := range []string{"Accept: text/html,application/xhtml+xml", "Sec-Fetch-Mode: navigate"} {
 		if w := s.do("GET", "/api/auth/github/callback?error=x", "", header); w.Code != http.StatusBadRequest || !strings.HasPrefix(w.Body.String(), "page on the way") {
 			t.Errorf("%s: %d %s", header, w.Code, w.Body)
+		}
+	}
+	for said, shown := range map[string]bool{"access_denied": true, "Call+us": false, "LOGIN_USER_NOT_VERIFIED": false} {
+		w := s.do("GET", "/api/auth/github/callback?error="+said, "", "Accept: text/html")
+		if strings.Contains(w.Body.String(), strings.ReplaceAll(said, "+", " ")) != shown {
+			t.Errorf("what anybody wrote into a link: %s", w.Body)
 		}
 	}
 	if w := s.do("GET", "/api/auth/github/callback?code=1&state="+state, "", "Cookie: "+cookie); w.Code != http.StatusSeeOther {

@@ -1,6 +1,7 @@
 package authhttp
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -11,14 +12,7 @@ import (
 
 // ForgotPassword answers POST /api/auth/forgot-password: 202 and null, whoever's address it is.
 func (h *Handlers) ForgotPassword(c echo.Context) error {
-	email, err := emailOf(c)
-	if err != nil {
-		return err
-	}
-	if err := h.auth.ForgotPassword(c.Request().Context(), email, h.client(c)); err != nil {
-		return err
-	}
-	return reply(c, http.StatusAccepted, nil)
+	return h.mailTo(c, h.auth.ForgotPassword)
 }
 
 // ResetPassword answers POST /api/auth/reset-password: 200 and null.
@@ -36,6 +30,18 @@ func (h *Handlers) ResetPassword(c echo.Context) error {
 		return err
 	}
 	return reply(c, http.StatusOK, nil)
+}
+
+// mailTo asks for a mail to the address in the body, and says nothing of whether there is anybody to send it to.
+func (h *Handlers) mailTo(c echo.Context, ask func(ctx context.Context, email string, from auth.Client) error) error {
+	email, err := emailOf(c)
+	if err != nil {
+		return err
+	}
+	if err := ask(c.Request().Context(), email, h.client(c)); err != nil {
+		return err
+	}
+	return reply(c, http.StatusAccepted, nil)
 }
 
 // emailOf reads a body whose one field is an address.

@@ -15,19 +15,22 @@ import (
 // userParam is the path parameter of the routes of one user.
 const userParam = "user_id"
 
-// UpdateMe answers PATCH /api/users/me and /api/auth/users/me. Flags must be readable, and count for nothing. A key needs the scope
-// write for name and picture, and admin for what one signs in with.
+// UpdateMe answers PATCH /api/users/me and /api/auth/users/me. Flags must be readable, and count for nothing. A key with the scope
+// write may change name and picture, and none what one signs in with; of whoever has a second factor that takes a fresh proof.
 func (h *Handlers) UpdateMe(c echo.Context) error {
 	o, err := body.JSON(c.Request(), maxBody)
 	if err != nil {
 		return err
 	}
-	least := access.ScopeWrite
+	may := anytime
 	if o.Given("email") || o.Given("password") {
-		least = access.ScopeAdmin
+		may = h.mayChangeSignIn
 	}
-	id, err := h.own(c, least)
+	id, err := h.own(c, access.ScopeWrite)
 	if err != nil {
+		return err
+	}
+	if err := may(id); err != nil {
 		return err
 	}
 	if err := h.opts.CheckTeam(c.Request(), id); err != nil {
@@ -46,7 +49,7 @@ func (h *Handlers) UpdateMe(c echo.Context) error {
 
 // GetUser answers GET /api/users/{id}, for superusers.
 func (h *Handlers) GetUser(c echo.Context) error {
-	_, user, err := h.userFor(c)
+	_, user, err := h.userFor(c, anytime)
 	if err != nil {
 		return err
 	}
@@ -59,7 +62,7 @@ func (h *Handlers) UpdateUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	by, user, err := h.userFor(c)
+	by, user, err := h.changing(c)
 	if err != nil {
 		return err
 	}
@@ -76,22 +79,48 @@ func (h *Handlers) UpdateUser(c echo.Context) error {
 
 // DeleteUser answers DELETE /api/users/{id}, for superusers.
 func (h *Handlers) DeleteUser(c echo.Context) error {
-	by, user, err := h.userFor(c)
+	by, user, err := h.changing(c)
 	if err != nil {
 		return err
 	}
-	if err := h.auth.Delete(c.Request().Context(), by.Actor(), user.ID); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return done(c, h.auth.Delete(c.Request().Context(), by.Actor(), user.ID))
 }
 
-// userFor returns the superuser who asks, and the user of the path: first 401 and 403, then 404.
-func (h *Handlers) userFor(c echo.Context) (by auth.Identity, user auth.User, err error) {
+// changing is userFor for what changes an account.
+func (h *Handlers) changing(c echo.Context) (auth.Identity, auth.User, error) {
+	return h.userFor(c, h.freshFactor)
+}
+
+func anytime(auth.Identity) error { return nil }
+
+var errKeySignsIn = problem.New(http.StatusForbidden, "An API key cannot change what its owner signs in with. Sign in, and do this in the session.")
+
+// mayChangeSignIn is for one's own address and password. A key would make a session of itself by them.
+func (h *Handlers) mayChangeSignIn(by auth.Identity) error {
+	if by.Key {
+		return errKeySignsIn
+	}
+	return h.freshFactor(by)
+}
+
+// freshFactor asks whoever has a second factor for a fresh proof. The contract's clients know no such question, so that others
+// are not asked.
+func (h *Handlers) freshFactor(by auth.Identity) error {
+	if !by.HasFactor {
+		return nil
+	}
+	return h.auth.RequireFresh(by)
+}
+
+// userFor returns the superuser who asks, and the user of the path: first 401 and 403, then 404. may can refuse the superuser.
+func (h *Handlers) userFor(c echo.Context, may func(auth.Identity) error) (by auth.Identity, user auth.User, err error) {
 	if by, err = h.identity(c); err != nil {
 		return by, user, err
 	}
 	if err := by.Superuser(); err != nil {
+		return by, user, err
+	}
+	if err := may(by); err != nil {
 		return by, user, err
 	}
 	id, ok := userID(c.Param(userParam))

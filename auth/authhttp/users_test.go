@@ -29,8 +29,10 @@ func TestAKeyChangesOfTheAccountWhatItsScopeAllows(t *testing.T) {
 		{"read, a name", read, profile, "scope"},
 		{"read, an address", read, email, "scope"},
 		{"read, a password", read, password, "scope"},
-		{"write, an address", write, email, "scope"},
-		{"write, a password", write, password, "scope"},
+		{"write, an address", write, email, "what its owner signs in with"},
+		{"write, a password", write, password, "what its owner signs in with"},
+		{"admin, an address", admin, email, "what its owner signs in with"},
+		{"admin, a password", admin, password, "what its owner signs in with"},
 		{"bound, a name", bound, profile, "bound"},
 		{"bound, a password", bound, password, "bound"},
 	} {
@@ -45,7 +47,7 @@ func TestAKeyChangesOfTheAccountWhatItsScopeAllows(t *testing.T) {
 			t.Errorf("%s does not see its owner: %d", what, w.Code)
 		}
 	}
-	for what, sent := range map[string][2]string{"a name": {write, profile}, "an address": {admin, email}, "a user": {admin, profile}} {
+	for what, sent := range map[string][2]string{"a name": {write, profile}, "a user": {admin, profile}} {
 		path := "/api/users/me"
 		if what == "a user" {
 			path = "/api/users/" + idOf(t, s, bearer)

@@ -10,14 +10,7 @@ import (
 
 // RequestVerify answers POST /api/auth/request-verify-token: 202 and null, whoever's address it is.
 func (h *Handlers) RequestVerify(c echo.Context) error {
-	email, err := emailOf(c)
-	if err != nil {
-		return err
-	}
-	if err := h.auth.RequestVerify(c.Request().Context(), email, h.client(c)); err != nil {
-		return err
-	}
-	return reply(c, http.StatusAccepted, nil)
+	return h.mailTo(c, h.auth.RequestVerify)
 }
 
 // Verify answers POST /api/auth/verify: 200 and the user, whose address is proved.

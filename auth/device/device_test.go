@@ -18,28 +18,12 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/internal/ratelimit"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
 var secret = []byte("0123456789abcdef0123456789abcdef")
-
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // makeKeys is how internal/app makes the keys of devices.
 type makeKeys struct{ *apikey.Service }
@@ -52,7 +36,7 @@ func (m makeKeys) MakeKey(ctx context.Context, u auth.User, name string, scopes 
 // desk is the service with somebody who is signed in.
 type desk struct {
 	*device.Service
-	*clock
+	*testtime.Clock
 	t    *testing.T
 	db   *postgres.DB
 	keys *apikey.Service
@@ -66,7 +50,7 @@ var (
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, db: dbtest.New(t), clock: &clock{now: time.Now().Truncate(time.Second)}}
+	d := &desk{t: t, db: dbtest.New(t), Clock: testtime.NewClock()}
 	d.keys = apikey.New(apikey.Config{DB: d.db, Now: d.Now})
 	d.Service = device.New(device.Config{
 		DB: d.db, Keys: makeKeys{d.keys}, Secret: secret, Page: "https://example.com/account/device", Now: d.Now,
@@ -126,7 +110,7 @@ func TestADeviceGetsItsKeyOnceSomebodyApproved(t *testing.T) {
 		t.Errorf("the grant is %+v", g)
 	}
 	d.poll(g, "authorization_pending")
-	d.advance(5 * time.Second)
+	d.Advance(5 * time.Second)
 	d.poll(g, "authorization_pending")
 	r, err := d.Look(t.Context(), d.ada, strings.ToLower(strings.ReplaceAll(g.UserCode, "-", " ")), here)
 	d.must(err)
@@ -177,11 +161,11 @@ func TestPollingTooOftenMakesTheIntervalLonger(t *testing.T) {
 	d := newDesk(t)
 	g := d.start("tool", "")
 	d.poll(g, "authorization_pending")
-	d.advance(2 * time.Second)
+	d.Advance(2 * time.Second)
 	d.poll(g, "slow_down")
-	d.advance(6 * time.Second)
+	d.Advance(6 * time.Second)
 	d.poll(g, "slow_down")
-	d.advance(15 * time.Second)
+	d.Advance(15 * time.Second)
 	d.poll(g, "authorization_pending")
 	d.decide(g.UserCode, true)
 	d.poll(g, "") // who was approved waits no longer
@@ -202,15 +186,15 @@ func TestCodesRunOut(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	late, approved := d.start("tool", ""), d.start("tool", "")
-	d.advance(10*time.Minute - time.Second)
+	d.Advance(10*time.Minute - time.Second)
 	d.decide(approved.UserCode, true)
-	d.advance(time.Second)
+	d.Advance(time.Second)
 	d.poll(late, "expired_token")
 	d.poll(approved, "expired_token")
 	if _, err := d.Look(t.Context(), d.ada, late.UserCode, here); problem.Of(err) != device.ErrNoCode {
 		t.Errorf("a code that ran out is shown: %v", err)
 	}
-	d.advance(2 * time.Hour)
+	d.Advance(2 * time.Hour)
 	if deleted, err := d.Purge(t.Context()); err != nil || deleted != 2 {
 		t.Errorf("%d deleted, %v", deleted, err)
 	}

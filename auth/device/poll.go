@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/openhands-saas/openhands-saas/auth"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/problem"
 )
 
 // waiting is a request as the program that polls for it meets it.
@@ -37,9 +39,13 @@ func (s *Service) Poll(ctx context.Context, code string) (key string, err error)
 		return "", err
 	}
 	user := auth.User{ID: w.User.UUID, Email: w.Email.String}
-	return s.cfg.Keys.MakeKey(ctx, user, w.Name, w.Scopes, func(ctx context.Context, tx *postgres.Tx) error {
+	key, err = s.cfg.Keys.MakeKey(ctx, user, w.Name, w.Scopes, func(ctx context.Context, tx *postgres.Tx) error {
 		return s.use(ctx, tx, code)
 	})
+	if problem.Of(err).Status == http.StatusNotFound { // whoever approved was put out meanwhile
+		return "", ErrGrant.Because(err)
+	}
+	return key, err
 }
 
 // visit notes a poll and returns the request if it was approved.

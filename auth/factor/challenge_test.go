@@ -71,7 +71,7 @@ func TestAChallengeRunsOut(t *testing.T) {
 	t.Parallel()
 	p := newBench(t).register("ann@example.com").enrol()
 	challenge := p.challenge()
-	p.clock.advance(5 * time.Minute)
+	p.clock.Advance(5 * time.Minute)
 	_, err := p.answer(challenge, auth.Shown{Code: p.code(0)})
 	refused(t, err, 400, badChallenge)
 }
@@ -134,7 +134,7 @@ func TestSteppingUp(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ann, bob := b.register("ann@example.com"), b.register("bob@example.com").enrol()
-	b.clock.advance(11 * time.Minute)
+	b.clock.Advance(11 * time.Minute)
 
 	refused(t, b.users.RequireFresh(ann.me()), 403, "STEP_UP_REQUIRED")
 	refused(t, b.users.StepUpPassword(t.Context(), ann.me(), "wrong horse", auth.Client{}), 400, "LOGIN_BAD_CREDENTIALS")
@@ -147,14 +147,14 @@ func TestSteppingUp(t *testing.T) {
 	refused(t, b.users.RequireFresh(bob.me()), 403, "STEP_UP_REQUIRED")
 	fine(t, b.users.StepUpFactor(t.Context(), bob.me(), auth.Shown{Code: bob.code(0)}, auth.Client{}))
 	fine(t, b.users.RequireFresh(bob.me()))
-	b.clock.advance(10*time.Minute + time.Second)
+	b.clock.Advance(10*time.Minute + time.Second)
 	refused(t, b.users.RequireFresh(bob.me()), 403, "STEP_UP_REQUIRED")
 }
 
 func TestAFreshPasswordIsNotEnoughForThoseWithASecondFactor(t *testing.T) {
 	t.Parallel()
 	p := newBench(t).register("ann@example.com").enrol()
-	p.clock.advance(11 * time.Minute)
+	p.clock.Advance(11 * time.Minute)
 	_, err := p.db.ExecContext(t.Context(), `UPDATE sessions SET proved_at = $1 WHERE user_id = $2`, p.clock.Now(), p.id)
 	fine(t, err)
 	p.forget()

@@ -18,6 +18,14 @@ import (
 var errLast = problem.New(http.StatusConflict,
 	"A second factor is demanded of you here, and this is your only one. Set up another one before you remove it.")
 
+// mayChange asks for a fresh proof, and slows down who makes one change after the other.
+func (s *Service) mayChange(ctx context.Context, id auth.Identity) error {
+	if err := s.users.RequireFresh(id); err != nil {
+		return err
+	}
+	return s.users.AdmitFactorChange(ctx, id.User.ID)
+}
+
 // added is what goes with a new factor: the session counts as having shown it, and whoever had no recovery codes gets them.
 func (s *Service) added(ctx context.Context, tx *postgres.Tx, id auth.Identity, action, what string) (codes []string, err error) {
 	state, err := lockedState(ctx, tx, id.User.ID)
@@ -38,7 +46,7 @@ func (s *Service) added(ctx context.Context, tx *postgres.Tx, id auth.Identity, 
 // remove removes one factor, but not the last one of somebody who must have one. Without any, recovery codes have nothing to stand
 // in for, and go.
 func (s *Service) remove(ctx context.Context, id auth.Identity, action, what string, gone func(*postgres.Tx) (audit.Entry, error)) error {
-	if err := s.users.RequireFresh(id); err != nil {
+	if err := s.mayChange(ctx, id); err != nil {
 		return err
 	}
 	must, err := s.users.FactorRequired(ctx, id.User)

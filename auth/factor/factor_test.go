@@ -18,29 +18,12 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/internal/sealed"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
 const password = "correct horse"
-
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // postbox keeps what would be sent.
 type postbox struct {
@@ -59,7 +42,7 @@ func (p *postbox) Put(_ context.Context, _ *postgres.Tx, m mail.Message) error {
 type bench struct {
 	t       *testing.T
 	db      *postgres.DB
-	clock   *clock
+	clock   *testtime.Clock
 	users   *auth.Service
 	factors *factor.Service
 	mails   *postbox
@@ -73,7 +56,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, db: db, clock: &clock{now: time.Now().Truncate(time.Second)}, mails: &postbox{}}
+	b := &bench{t: t, db: db, clock: testtime.NewClock(), mails: &postbox{}}
 	v := factor.NewVerifier(factor.Config{DB: db, Keys: ring, PublicURL: origin, Now: b.clock.Now})
 	b.users = auth.New(auth.Config{
 		DB: db, JWTSecret: []byte(strings.Repeat("k", 32)), Registration: auth.RegistrationOpen, Now: b.clock.Now,
@@ -141,7 +124,7 @@ func (p *person) enrol() *person {
 	if p.codes, err = p.factors.Confirm(p.t.Context(), p.me(), p.code(0)); err != nil {
 		p.t.Fatal(err)
 	}
-	p.clock.advance(2 * time.Minute)
+	p.clock.Advance(2 * time.Minute)
 	return p
 }
 

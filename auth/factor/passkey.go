@@ -89,7 +89,7 @@ func (v *Verifier) ceremony(ctx context.Context, purpose string, user uuid.UUID,
 // AddPasskey sets up the passkey that the browser answered with. codes are the recovery codes, when there were none before: nobody
 // sees them again.
 func (s *Service) AddPasskey(ctx context.Context, id auth.Identity, name string, answer auth.PasskeyAnswer) (made Passkey, codes []string, err error) {
-	if err := s.users.RequireFresh(id); err != nil {
+	if err := s.mayChange(ctx, id); err != nil {
 		return Passkey{}, nil, err
 	}
 	if name, err = checkName(name); err != nil {

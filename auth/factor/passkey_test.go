@@ -157,7 +157,7 @@ func TestAPasskeyIsASecondFactor(t *testing.T) {
 	}
 	c, err := p.factors.AskAgain(t.Context(), p.me())
 	fine(t, err)
-	p.clock.advance(4 * time.Minute)
+	p.clock.Advance(4 * time.Minute)
 	fine(t, p.users.StepUpFactor(t.Context(), p.me(), auth.Shown{Passkey: d.get(c)}, auth.Client{}))
 }
 
@@ -254,7 +254,7 @@ func TestAnAnswerThatComesTooLateCountsForNothing(t *testing.T) {
 	p := b.register("ann@example.com")
 	d := p.passkey()
 	answer := d.get(b.askAnybody())
-	b.clock.advance(5 * time.Minute)
+	b.clock.Advance(5 * time.Minute)
 	_, err := b.signIn(answer, here)
 	refused(t, err, 400, bad)
 }

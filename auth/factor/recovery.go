@@ -26,7 +26,7 @@ var errNoFactor = problem.New(http.StatusConflict, "Set up an authenticator app 
 
 // NewRecoveryCodes replaces all recovery codes of the user. Nobody sees them again.
 func (s *Service) NewRecoveryCodes(ctx context.Context, id auth.Identity) (codes []string, err error) {
-	if err := s.users.RequireFresh(id); err != nil {
+	if err := s.mayChange(ctx, id); err != nil {
 		return nil, err
 	}
 	err = s.db.InTx(ctx, func(tx *postgres.Tx) error {

@@ -91,7 +91,7 @@ func TestRecoveryCodesNeedAFactorThatTheyStandInFor(t *testing.T) {
 func TestChangesNeedAFreshProof(t *testing.T) {
 	t.Parallel()
 	p := newBench(t).register("ann@example.com").enrol()
-	p.clock.advance(9 * time.Minute)
+	p.clock.Advance(9 * time.Minute)
 	old := p.me()
 	_, err := p.factors.Enrol(t.Context(), old)
 	refused(t, err, 403, "STEP_UP_REQUIRED")

@@ -70,10 +70,13 @@ func (s *Service) Enrol(ctx context.Context, id auth.Identity) (Enrolment, error
 // Confirm takes the new authenticator app into use, by a code of it. codes are the recovery codes, when there were none before:
 // nobody sees them again.
 func (s *Service) Confirm(ctx context.Context, id auth.Identity, code string) (codes []string, err error) {
-	if err := s.users.RequireFresh(id); err != nil {
+	if err := s.mayChange(ctx, id); err != nil {
 		return nil, err
 	}
 	err = s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		if _, err := lockedState(ctx, tx, id.User.ID); err != nil { // the user before the app, as everywhere
+			return err
+		}
 		sealed, err := pendingSecret(ctx, tx, id, s.now())
 		if err != nil {
 			return err

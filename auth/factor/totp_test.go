@@ -187,7 +187,7 @@ func TestAnEnrolmentEndsWithItsTimeAndItsSession(t *testing.T) {
 	_, err = p.factors.Confirm(t.Context(), p.me(), p.code(0))
 	refused(t, err, 409, "")
 	p.cookie = mine
-	p.clock.advance(10 * time.Minute)
+	p.clock.Advance(10 * time.Minute)
 	_, err = p.factors.Confirm(t.Context(), p.me(), p.code(0))
 	refused(t, err, 409, "")
 }
@@ -205,7 +205,7 @@ func TestANewAppReplacesTheOldOneOnceItIsConfirmed(t *testing.T) {
 	if err != nil || codes != nil {
 		t.Fatalf("new recovery codes %v, %v", codes, err)
 	}
-	p.clock.advance(time.Minute)
+	p.clock.Advance(time.Minute)
 	p.secret = old
 	_, err = p.answer(p.challenge(), auth.Shown{Code: p.code(0)})
 	refused(t, err, 400, bad)

@@ -94,13 +94,9 @@ func (rp *relyingParty) askNew(o owner) (options any, asked []byte, err error) {
 
 // checkNew returns the new passkey, as it is kept, and its id.
 func (rp *relyingParty) checkNew(o owner, asked, answer []byte) (id []byte, kept json.RawMessage, err error) {
-	session, err := sessionOf(asked)
+	session, parsed, err := readAnswer(asked, answer, protocol.ParseCredentialCreationResponseBytes)
 	if err != nil {
 		return nil, nil, err
-	}
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
-	if err != nil {
-		return nil, nil, errors.Join(errNoMatch, err)
 	}
 	made, err := rp.lib.CreateCredential(o, session, parsed)
 	if err != nil {
@@ -126,13 +122,9 @@ func (rp *relyingParty) askAnybody() (options any, asked []byte, err error) {
 
 // check judges an answer of a user who is known.
 func (rp *relyingParty) check(o owner, asked, answer []byte) (id []byte, kept json.RawMessage, err error) {
-	session, err := sessionOf(asked)
+	session, parsed, err := readAnswer(asked, answer, protocol.ParseCredentialRequestResponseBytes)
 	if err != nil {
 		return nil, nil, err
-	}
-	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
-	if err != nil {
-		return nil, nil, errors.Join(errNoMatch, err)
 	}
 	used, err := rp.lib.ValidateLogin(o, session, parsed)
 	return judged(used, err)
@@ -140,13 +132,9 @@ func (rp *relyingParty) check(o owner, asked, answer []byte) (id []byte, kept js
 
 // checkAnybody judges an answer of whoever was there. It must come from a user who was verified.
 func (rp *relyingParty) checkAnybody(o owner, asked, answer []byte) (id []byte, kept json.RawMessage, err error) {
-	session, err := sessionOf(asked)
+	session, parsed, err := readAnswer(asked, answer, protocol.ParseCredentialRequestResponseBytes)
 	if err != nil {
 		return nil, nil, err
-	}
-	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
-	if err != nil {
-		return nil, nil, errors.Join(errNoMatch, err)
 	}
 	_, used, err := rp.lib.ValidatePasskeyLogin(func(_, handle []byte) (webauthn.User, error) {
 		if !bytes.Equal(handle, o.id[:]) {
@@ -158,6 +146,19 @@ func (rp *relyingParty) checkAnybody(o owner, asked, answer []byte) (id []byte, 
 		err = errNoMatch
 	}
 	return judged(used, err)
+}
+
+// readAnswer reads what was asked, and what was answered to it.
+func readAnswer[Answer any](
+	asked, answer []byte, parse func([]byte) (Answer, error),
+) (session webauthn.SessionData, parsed Answer, err error) {
+	if session, err = sessionOf(asked); err != nil {
+		return session, parsed, err
+	}
+	if parsed, err = parse(answer); err != nil {
+		return session, parsed, errors.Join(errNoMatch, err)
+	}
+	return session, parsed, nil
 }
 
 // handleOf is who an answer says it is from: nothing of it is proven yet.

@@ -156,7 +156,7 @@ func TestAStateRunsOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.begin()
-	w.clock.advance(10 * time.Minute)
+	w.clock.Advance(10 * time.Minute)
 	_, err := w.finish(a)
 	refused(t, err, 400, "ACCESS_TOKEN_ALREADY_EXPIRED")
 }
@@ -302,12 +302,12 @@ func TestAnIssuerThatIsDownIsA503AndNothingElseWaits(t *testing.T) {
 		t.Errorf("a broken issuer was asked %d times at once", n)
 	}
 	w.issuer.breaks(0)
-	w.clock.advance(3 * time.Second)
+	w.clock.Advance(3 * time.Second)
 	a := w.begin()
 	w.issuer.breaks(503)
 	_, err := w.finish(a)
 	refused(t, err, 503, "Signing in by Corp")
-	w.clock.advance(2 * time.Hour) // what was learned before still counts
+	w.clock.Advance(2 * time.Hour) // what was learned before still counts
 	if _, err := w.oidc.SignIn(t.Context(), "corp", "/"); err != nil {
 		t.Error(err)
 	}
@@ -362,14 +362,14 @@ func TestAProgramHasAnHourAndLandsWhereItSaid(t *testing.T) {
 	if begun.Cookie.MaxAge != 3600 || begun.Cookie.Secure || begun.Cookie.Name != "openhands_oauth" {
 		t.Errorf("cookie %v", begun.Cookie)
 	}
-	w.clock.advance(time.Hour - time.Second)
+	w.clock.Advance(time.Hour - time.Second)
 	w.issuer.says(jwt.MapClaims{"exp": w.clock.Now().Add(time.Minute).Unix()})
 	if out, err := w.finish(a); err != nil || out.Return != "/there" {
 		t.Errorf("%+v, %v", out, err)
 	}
 	begun, err = w.oidc.Authorize(t.Context(), "corp", "/there")
 	a = w.away(begun, err)
-	w.clock.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	_, err = w.finish(a)
 	refused(t, err, 400, "ACCESS_TOKEN_ALREADY_EXPIRED")
 }

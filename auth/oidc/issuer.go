@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	openid "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -201,7 +202,7 @@ func (i *issuer) checkParty(id *openid.IDToken, proof said) error {
 	if (present || len(id.Audience) > 1) && proof.text("azp") != i.provider.ClientID {
 		return odd(i.provider, errors.New("the ID token was made for another party"))
 	}
-	if id.Subject == "" || len(id.Subject) > maxSubject {
+	if id.Subject == "" || len(id.Subject) > maxSubject || strings.ContainsFunc(id.Subject, unicode.IsControl) {
 		return odd(i.provider, errors.New("the ID token has no usable subject"))
 	}
 	return nil

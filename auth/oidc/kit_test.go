@@ -25,6 +25,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -196,24 +197,6 @@ func (i *issuer) breaks(status int) {
 	i.broken = status
 }
 
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // world is a service with one issuer.
 type world struct {
 	t      *testing.T
@@ -221,7 +204,7 @@ type world struct {
 	auth   *auth.Service
 	oidc   *oidc.Service
 	issuer *issuer
-	clock  *clock
+	clock  *testtime.Clock
 	config oidc.Config
 }
 
@@ -230,7 +213,7 @@ type with func(a *auth.Config, o *oidc.Config)
 
 func newWorld(t *testing.T, changes ...with) *world {
 	t.Helper()
-	w := &world{t: t, db: dbtest.New(t), issuer: newIssuer(t), clock: &clock{now: time.Now().Truncate(time.Second)}}
+	w := &world{t: t, db: dbtest.New(t), issuer: newIssuer(t), clock: testtime.NewClock()}
 	accounts := auth.Config{
 		DB: w.db, JWTSecret: secret, Registration: auth.RegistrationOpen, Hash: auth.HashParams{Memory: 64, Passes: 1, Lanes: 1}, Now: w.clock.Now,
 	}

@@ -31,6 +31,9 @@ func (s *Service) link(ctx context.Context, p *provider, f flow, who claims, id 
 		if err != nil || !found {
 			return firstOf(err, errNotHere)
 		}
+		if err := s.cfg.Auth.Stands(ctx, tx, id.Session); err != nil { // what ended all sessions ends this, too
+			return err
+		}
 		known, taken, err := identityOf(ctx, tx, p.issuer, who.Subject)
 		switch {
 		case err != nil:

@@ -263,7 +263,7 @@ func TestLinkingTakesTheSameSessionAndAFreshProof(t *testing.T) {
 	_, err = w.finish(c)
 	refused(t, err, 409, "Your account has another identity of this provider")
 
-	w.clock.advance(11 * time.Minute)
+	w.clock.Advance(11 * time.Minute)
 	_, err = w.oidc.Link(t.Context(), "corp", bob)
 	refused(t, err, 403, "STEP_UP_REQUIRED")
 	key := bob
@@ -306,7 +306,7 @@ func TestUnlinkingNeverTakesTheLastWayToSignIn(t *testing.T) {
 	if len(told) != 1 || w.count(`SELECT count(*) FROM audit_log WHERE action = 'identity.unlink'`) != 1 {
 		t.Errorf("groups told to %v", told)
 	}
-	w.clock.advance(11 * time.Minute)
+	w.clock.Advance(11 * time.Minute)
 	refused(t, w.oidc.Unlink(t.Context(), ann, id), 403, "STEP_UP_REQUIRED")
 }
 

@@ -75,8 +75,11 @@ func (i *Inbox) ask(ctx context.Context, method, path string, body []byte, into 
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 10<<20))
-	if err != nil || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the inbox answers %s to %s: %.200s (%v)", response.Status, path, answer, err)
+	if err != nil {
+		return fmt.Errorf("read what the inbox answers to %s: %w", path, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the inbox answers %s to %s: %.200s", response.Status, path, answer)
 	}
 	if into == nil {
 		return nil

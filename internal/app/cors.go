@@ -16,6 +16,7 @@ import (
 // included. What comes from any other origin is left alone, for the checks that every request meets.
 type cors struct {
 	permitted []string
+	own       []string // by which people reach us; the host that was asked is, too
 	health    []string // the paths that answer everybody the same
 }
 
@@ -26,11 +27,11 @@ const corsAge = "600"
 const corsExposed = "Content-Disposition, Content-Range, ETag, Location, Retry-After"
 
 // workspaceSession is asked by OpenHands' clients in a mode that browsers refuse where credentials are not allowed. Allowing them there
-// gives nobody a right: what the browser sends along does not count, and what it gets is a cookie for the key that was brought.
+// gives nobody a right: what the browser sends along does not count.
 const workspaceSession = "/api/auth/workspace-session"
 
-func newCORS(permitted []string) cors {
-	return cors{permitted: permitted, health: []string{"/health", "/healthz", "/alive", "/ready", "/readyz"}}
+func newCORS(permitted, own []string) cors {
+	return cors{permitted: permitted, own: own, health: []string{"/health", "/healthz", "/alive", "/ready", "/readyz"}}
 }
 
 // wrap answers preflights and marks the answers to permitted origins; next does the rest.
@@ -61,11 +62,16 @@ func (c cors) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// origin is the one that the request names, when it is permitted. Browsers write origins in one way, so equal texts are equal
-// origins; what is written in another way is no browser's.
+// origin is the one that the request names, when it is permitted and none of ours. Browsers write origins in one way, so equal texts are
+// equal origins; what is written in another way is no browser's. A page of ours needs no permission and keeps its cookies, even where
+// somebody listed it: the checks that every request meets know it.
 func (c cors) origin(r *http.Request) (string, bool) {
 	named := r.Header["Origin"]
-	return strings.Join(named, ","), len(named) == 1 && slices.Contains(c.permitted, named[0])
+	if len(named) != 1 || !slices.Contains(c.permitted, named[0]) {
+		return "", false
+	}
+	_, host, _ := strings.Cut(named[0], "://")
+	return named[0], !strings.EqualFold(host, r.Host) && !slices.Contains(c.own, named[0])
 }
 
 // admits says whether a request brings a key, or may bring one yet: in the first frame of a WebSocket. A key that is no good is for

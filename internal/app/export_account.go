@@ -42,7 +42,10 @@ func (a *App) exportAccount(ctx context.Context, w io.Writer, id auth.Identity) 
 	if err != nil {
 		return err
 	}
-	x := &exporter{w: w}
+	x := &exporter{w: w, still: func() error {
+		_, err := a.auth.Authenticate(ctx, access.OfSession(id.User.ID, id.Session))
+		return err
+	}}
 	x.member("exported_at", time.Now().UTC().Truncate(time.Second))
 	x.member("user", account)
 	x.member("teams", teams)
@@ -127,6 +130,7 @@ func (a *App) exportTalks(ctx context.Context, user, after uuid.UUID) ([]exporte
 // exporter writes the members of one object. The first error stays, and nothing is written after it.
 type exporter struct {
 	w     io.Writer
+	still func() error // asked before each page: a large export takes longer than a right may last
 	begun bool
 	err   error
 }
@@ -174,7 +178,11 @@ func list[T any](x *exporter, name string, read func(after T) ([]T, error)) {
 	x.write([]byte("["))
 	var last T
 	for written := 0; x.err == nil; {
-		page, err := read(last)
+		err := x.still()
+		var page []T
+		if err == nil {
+			page, err = read(last)
+		}
 		if err != nil {
 			x.err = err
 			return

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,6 +23,7 @@ func (a *App) hooks() auth.Hooks {
 		FactorRequired: a.factorRequired,
 		MayDelete:      a.departed,
 		Ended:          a.ended,
+		Reclaimed:      a.reclaimed,
 		SuperuserEnded: func(ctx context.Context, tx *postgres.Tx, user uuid.UUID) error {
 			return a.teams.EndEntries(ctx, tx, user)
 		},
@@ -45,4 +47,13 @@ func (a *App) ended(ctx context.Context, tx *postgres.Tx, user uuid.UUID) error 
 		return err
 	}
 	return errors.Join(a.teams.EndEntries(ctx, tx, user), a.apiKeys.RevokeAll(ctx, tx, user))
+}
+
+// reclaimed ends what somebody else may have added to an account that its owner takes back. Where the address was never proved before,
+// second factors stay: they must not fall to whoever reads a mailbox.
+func (a *App) reclaimed(ctx context.Context, tx *postgres.Tx, u auth.User, since time.Time) error {
+	if err := a.oidc.DropSince(ctx, tx, u, since); err != nil || since.IsZero() {
+		return err
+	}
+	return a.factors.DropSince(ctx, tx, u.ID, since)
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/openhands-saas/openhands-saas/access"
@@ -87,8 +88,18 @@ func TestReadinessFollowsTheDatabaseAndPagesTellTheLogWhatFailed(t *testing.T) {
 	if res := s.do("GET", "/readyz", ""); res.StatusCode != http.StatusOK || res.body != "{\"status\":\"ready\"}\n" {
 		t.Fatalf("at first: %d %s", res.StatusCode, res.body)
 	}
+	s.register("ada@example.com")
+	in := s.do("POST", "/api/auth/cookie/login", "username=ada@example.com&password="+strings.ReplaceAll(password, " ", "+"), formType)
+	if len(in.Cookies()) != 1 {
+		t.Fatal(in.StatusCode, in.body)
+	}
 	if err := cluster.Stop(); err != nil {
 		t.Fatal(err)
+	}
+	for _, path := range []string{"/account", "/account/keys", "/account/admin"} {
+		until(t, path+" takes nobody for a stranger", func() bool {
+			return s.do("GET", path, "", "Cookie: "+in.Cookies()[0].Name+"="+in.Cookies()[0].Value).StatusCode == http.StatusServiceUnavailable
+		})
 	}
 	res := s.do("GET", "/readyz", "")
 	res.want(t, "without a database", http.StatusServiceUnavailable, `{"detail":"not ready"}`)

@@ -17,6 +17,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/app"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/sealed"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -197,16 +198,7 @@ func (s *site) register(email string) string {
 // until waits for a condition.
 func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(patience)
-	for !met() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("%s: it did not come to that", what)
-		}
-	}
+	testtime.Eventually(t, patience, what, met)
 }
 
 // logs keeps what was logged.

@@ -82,6 +82,19 @@ func listedMethods(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// onPages applies m to the pages for people alone.
+func onPages(m echo.MiddlewareFunc) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		page := m(next)
+		return func(c echo.Context) error {
+			if path := c.Path(); strings.HasPrefix(path, "/account") && !strings.HasPrefix(path, "/account/assets/") {
+				return page(c)
+			}
+			return next(c)
+		}
+	}
+}
+
 // ownHost refuses a host name that is not ours where a stranger gets a right: otherwise a page of any site, whose name is made to
 // point here, could sign up through a visitor's browser (DNS rebinding).
 func (a *App) ownHost(next echo.HandlerFunc) echo.HandlerFunc {

@@ -26,7 +26,7 @@ func (a *App) ownHandler() http.Handler {
 	a.routes(e, a.accounts(pages), teamhttp.New(a.teams, a.services, a.gate), pages)
 	e.Pre(withoutSlash(accountPaths(e)))
 	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{DisableErrorHandler: true, LogErrorFunc: a.logPanic}))
-	e.Use(wholeSegments, listedMethods, middleware.BodyLimit(strconv.Itoa(maxOwnBody)))
+	e.Use(wholeSegments, listedMethods, middleware.BodyLimit(strconv.Itoa(maxOwnBody)), onPages(pages.Recognised))
 	return e
 }
 

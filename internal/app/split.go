@@ -38,7 +38,7 @@ func isOurs(path string) bool {
 // the raw target.
 func (a *App) handler() http.Handler {
 	own, isContent := a.guard(a.ownHandler()), a.contentHost()
-	here := newCORS(canonicalOrigins(a.cfg.PermittedCORSOrigins)).wrap(a.split(own))
+	here := newCORS(canonicalOrigins(a.cfg.PermittedCORSOrigins), canonicalOrigins(a.origins())).wrap(a.split(own))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.inFlight.Add(1)
 		defer a.inFlight.Add(-1)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/openhands-saas/openhands-saas/auth"
 )
@@ -74,6 +75,12 @@ func refused(file string, faults []auth.ImportFault, out io.Writer) error {
 }
 
 func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) { // a file may hold what a terminal obeys
+			return ' '
+		}
+		return r
+	}, s)
 	if s = strings.Join(strings.Fields(s), " "); s == "" {
 		return "-"
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/internal/embedpg"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestAKilledServerIsNoticedAndStartsAgain(t *testing.T) {
@@ -58,7 +59,7 @@ func TestAStartWaitsForAProcessOfAKilledServerThatIsStillBusy(t *testing.T) {
 				WHILE clock_timestamp() < over LOOP END LOOP;
 			END $$`)
 	}()
-	eventually(t, 10*time.Second, "the loop runs", func() bool {
+	testtime.Eventually(t, 10*time.Second, "the loop runs", func() bool {
 		return query(t, s, `SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'`) == "1"
 	})
 	if err := syscall.Kill(serverPid(t, cfg.DataDir), syscall.SIGKILL); err != nil {

@@ -112,12 +112,3 @@ func serverPid(t *testing.T, dir string) int {
 	}
 	return pid
 }
-
-func eventually(t *testing.T, within time.Duration, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(within); !condition(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", within, what)
-		}
-	}
-}

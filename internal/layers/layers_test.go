@@ -48,6 +48,7 @@ func TestTheCheckFindsEveryKindOfFault(t *testing.T) {
 		{"the floor stands on nothing", imports("internal/problem", "internal/cache"), []string{"internal/problem (row -1) imports internal/cache (row -1)"}},
 		{"the test databases may start a server", imports("internal/postgres/dbtest", "internal/embedpg", "internal/postgres"), nil},
 		{"the product may not use test databases", imports("internal/app", "internal/postgres/dbtest"), []string{"internal/app imports internal/postgres/dbtest, which is not for it"}},
+		{"nor the clock of tests", imports("auth", "internal/testtime"), []string{"auth imports internal/testtime, which is not for it"}},
 		{"only the root reads the configuration", imports("tenancy", "config"), []string{"tenancy imports config, which is not for it"}},
 		{"the root does", imports("internal/app", "config"), nil},
 		{"echo is for the edge", imports("auth", "github.com/labstack/echo/v4"), []string{"auth imports github.com/labstack/echo/v4, which is not for it"}},

@@ -23,6 +23,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/sealed"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 // office is an outbox on a database of its own, with a clock that only the test moves.
@@ -131,11 +132,7 @@ func (o *office) count(condition string) (n int) {
 // until waits for a condition.
 func until(t *testing.T, what string, met func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !met(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
+	testtime.Eventually(t, 20*time.Second, what, met)
 }
 
 func TestAMailIsSentOnceInBothFormsAndThenForgotten(t *testing.T) {

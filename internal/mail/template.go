@@ -24,13 +24,14 @@ type Content struct {
 // titles are the subjects, by template. Nothing that somebody typed is ever in one.
 func titles() map[string]string {
 	return map[string]string{
-		"verify":           "Confirm your e-mail address",
-		"reset":            "Choose a new password",
-		"email-changed":    "Your e-mail address was changed",
-		"new-device":       "New sign-in to your account",
-		"password-changed": "Your password was changed",
-		"factor-changed":   "Your second factor was changed",
-		"test":             "A test of OpenHands' mails",
+		"verify":                "Confirm your e-mail address",
+		"reset":                 "Choose a new password",
+		"email-changed":         "Your e-mail address was changed",
+		"email-changed-for-you": "Your e-mail address was changed",
+		"new-device":            "New sign-in to your account",
+		"password-changed":      "Your password was changed",
+		"factor-changed":        "Your second factor was changed",
+		"test":                  "A test of OpenHands' mails",
 	}
 }
 

@@ -22,13 +22,14 @@ func samples() map[string]map[string]string {
 	const at = "Mon, 30 Nov 2026 10:00:00 UTC"
 	link := func(path string) string { return site + "/account/" + path }
 	return map[string]map[string]string{
-		"verify":           {"link": link("verify/TOKEN")},
-		"reset":            {"link": link("reset/TOKEN")},
-		"email-changed":    {"old": "ada@example.com", "new": "countess@example.com", "link": link("revert/TOKEN")},
-		"new-device":       {"device": "Firefox on Linux", "ip": "192.0.2.7", "time": at, "link": link("sessions")},
-		"password-changed": {"time": at},
-		"factor-changed":   {"what": "an authenticator app was added", "time": at},
-		"test":             {"time": at},
+		"verify":                {"link": link("verify/TOKEN")},
+		"reset":                 {"link": link("reset/TOKEN")},
+		"email-changed-for-you": {"old": "ada@example.com", "new": "countess@example.com"},
+		"email-changed":         {"old": "ada@example.com", "new": "countess@example.com", "link": link("revert/TOKEN")},
+		"new-device":            {"device": "Firefox on Linux", "ip": "192.0.2.7", "time": at, "link": link("sessions")},
+		"password-changed":      {"time": at},
+		"factor-changed":        {"what": "an authenticator app was added", "time": at},
+		"test":                  {"time": at},
 	}
 }
 

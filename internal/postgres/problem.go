@@ -44,7 +44,7 @@ func closed(err error) bool {
 func awayCode(code pqerror.Code) bool {
 	switch code {
 	case pqerror.AdminShutdown, pqerror.CrashShutdown, pqerror.CannotConnectNow, pqerror.DatabaseDropped,
-		pqerror.IdleSessionTimeout, pqerror.QueryCanceled, pqerror.TooManyConnections:
+		pqerror.TRDeadlockDetected, pqerror.TRSerializationFailure, pqerror.IdleSessionTimeout, pqerror.QueryCanceled, pqerror.TooManyConnections:
 		return true
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,6 +69,34 @@ func TestATerminatedConnectionIsA503(t *testing.T) {
 	db := dbtest.New(t)
 	_, err := db.Exec(`SELECT pg_terminate_backend(pg_backend_pid())`)
 	wantUnavailable(t, err)
+}
+
+func TestWhoeverLosesADeadlockIsToldToTryAgain(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t)
+	if _, err := db.Exec(`CREATE TABLE things (id int PRIMARY KEY); INSERT INTO things VALUES (1), (2)`); err != nil {
+		t.Fatal(err)
+	}
+	var both sync.WaitGroup
+	both.Add(2)
+	lock := func(first, second int) error {
+		return db.InTx(soon(t), func(tx *postgres.Tx) error {
+			_, err := tx.ExecContext(soon(t), `SELECT FROM things WHERE id = $1 FOR UPDATE`, first)
+			both.Done()
+			both.Wait() // now each holds what the other wants
+			if err == nil {
+				_, err = tx.ExecContext(soon(t), `SELECT FROM things WHERE id = $1 FOR UPDATE`, second)
+			}
+			return err
+		})
+	}
+	results := make(chan error, 2)
+	go func() { results <- lock(1, 2) }()
+	go func() { results <- lock(2, 1) }()
+	err := errors.Join(<-results, <-results)
+	if p, ok := errors.AsType[*problem.Error](err); !ok || p.Status != http.StatusServiceUnavailable || p.RetryAfter <= 0 {
+		t.Errorf("%v, want 503 with Retry-After", err)
+	}
 }
 
 func TestOtherErrorsStayWhatTheyAre(t *testing.T) {

@@ -14,42 +14,25 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/internal/ratelimit"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
 var secret = []byte("a secret of the tests")
 
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // desk is a limiter whose time stands still unless the test moves it.
 type desk struct {
 	*ratelimit.Limiter
 	t  *testing.T
 	db *postgres.DB
-	*clock
+	*testtime.Clock
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	db := dbtest.New(t)
-	c := &clock{now: time.Now().Truncate(time.Second)}
+	c := testtime.NewClock()
 	return &desk{ratelimit.New(ratelimit.Config{DB: db, Secret: secret, Now: c.Now}), t, db, c}
 }
 
@@ -95,7 +78,7 @@ func (d *desk) exhaust(count int, action string, keys ...string) {
 	d.t.Helper()
 	for range count {
 		if wait := d.wait(action, keys...); wait > 0 {
-			d.advance(wait)
+			d.Advance(wait)
 			d.must(d.Take(d.t.Context(), action, keys...))
 		}
 		d.must(d.Failed(d.t.Context(), action, keys...))
@@ -118,15 +101,15 @@ func TestABurstPassesAndThenOneForEachRefill(t *testing.T) {
 	if got := d.wait("forgot-password", "email:a@example.com"); got != 5*time.Minute {
 		t.Errorf("wait %v, want 5m", got)
 	}
-	d.advance(5*time.Minute - time.Second)
+	d.Advance(5*time.Minute - time.Second)
 	if got := d.wait("forgot-password", "email:a@example.com"); got != time.Second {
 		t.Errorf("wait %v, want 1s", got)
 	}
-	d.advance(time.Second)
+	d.Advance(time.Second)
 	if got := d.passes(3, "forgot-password", "email:a@example.com"); got != 1 {
 		t.Errorf("%d passed after one refill, want 1", got)
 	}
-	d.advance(time.Hour)
+	d.Advance(time.Hour)
 	if got := d.passes(5, "forgot-password", "email:a@example.com"); got != 3 {
 		t.Errorf("%d passed after an hour, want 3", got)
 	}
@@ -135,7 +118,7 @@ func TestABurstPassesAndThenOneForEachRefill(t *testing.T) {
 func TestOfTwoHundredAtOnceOnTwoReplicasExactlyABurstPasses(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)
-	c := &clock{now: time.Now()}
+	c := testtime.NewClock()
 	replica := func() *ratelimit.Limiter {
 		return ratelimit.New(ratelimit.Config{DB: dbtest.Open(t, url), Secret: secret, Now: c.Now})
 	}
@@ -232,7 +215,7 @@ func TestPausesDoubleAfterThreeFreeFailuresUpToFifteenMinutes(t *testing.T) {
 		if got := d.wait("login", "email:a@example.com"); got != time.Duration(seconds)*time.Second {
 			t.Fatalf("wait %v, want %d s", got, seconds)
 		}
-		d.advance(time.Duration(seconds) * time.Second)
+		d.Advance(time.Duration(seconds) * time.Second)
 	}
 	for range 3 { // one failure is forgotten in each pause of fifteen minutes, and one comes
 		d.must(d.Take(t.Context(), "login", "email:a@example.com"))
@@ -241,9 +224,9 @@ func TestPausesDoubleAfterThreeFreeFailuresUpToFifteenMinutes(t *testing.T) {
 		if got > 15*time.Minute || got < 8*time.Minute {
 			t.Fatalf("wait %v, want at most 15m", got)
 		}
-		d.advance(got)
+		d.Advance(got)
 	}
-	d.advance(24 * time.Hour)
+	d.Advance(24 * time.Hour)
 	d.fail("login", "email:a@example.com")
 	if got := d.wait("login", "email:a@example.com"); got != 0 {
 		t.Errorf("after a day there is a pause of %v still", got)
@@ -271,7 +254,7 @@ func TestAnOwnerIsNotKeptOutByGuessesFromElsewhere(t *testing.T) {
 	if got := d.wait("login", home...); got == 0 {
 		t.Error("at a known address failures do not count at all")
 	}
-	d.advance(31 * 24 * time.Hour)
+	d.Advance(31 * 24 * time.Hour)
 	d.exhaust(8, "login", "email:victim@example.com", "ip:198.51.100.1")
 	if got := d.wait("login", home...); got == 0 {
 		t.Error("an address is known for longer than 30 days")
@@ -283,7 +266,7 @@ func TestSuccessForgetsTheAccountsFailuresButNotTheAddresss(t *testing.T) {
 	d := newDesk(t)
 	keys := []string{"email:a@example.com", "ip:198.51.100.1"}
 	d.exhaust(6, "login", keys...)
-	d.advance(d.wait("login", keys...))
+	d.Advance(d.wait("login", keys...))
 	d.must(d.Take(t.Context(), "login", keys...))
 	d.must(d.Succeeded(t.Context(), "login", keys...))
 	for range 3 {
@@ -330,7 +313,7 @@ func TestTwentyFailuresWithinMinutesBanAnAddress(t *testing.T) {
 	for range 5 { // what somebody banned tries is not counted, and the ban ends
 		d.must(d.Failed(t.Context(), "login", "email:a@example.com", "ip:2001:db8::8"))
 	}
-	d.advance(30*time.Minute + time.Second)
+	d.Advance(30*time.Minute + time.Second)
 	if got := d.wait("login", "email:a@example.com", "ip:2001:db8::8"); got != 0 {
 		t.Errorf("after the ban there is a pause of %v", got)
 	}
@@ -341,7 +324,7 @@ func TestTwentyFailuresOverADayBanNobody(t *testing.T) {
 	d := newDesk(t)
 	for n := range 40 {
 		d.fail("login", fmt.Sprintf("email:%d@example.com", n), "ip:198.51.100.1")
-		d.advance(31 * time.Second)
+		d.Advance(31 * time.Second)
 	}
 	if bans, err := d.Bans(t.Context()); err != nil || len(bans) > 0 {
 		t.Errorf("banned: %v, %v", bans, err)
@@ -405,11 +388,11 @@ func TestCountsThatSayNothingAreDeleted(t *testing.T) {
 	if deleted, err := d.Purge(t.Context()); err != nil || deleted != 0 {
 		t.Errorf("%d deleted too early, %v", deleted, err)
 	}
-	d.advance(16 * time.Minute)
+	d.Advance(16 * time.Minute)
 	if deleted, err := d.Purge(t.Context()); err != nil || deleted != 4 {
 		t.Errorf("%d deleted, want the four counts; %v", deleted, err)
 	}
-	d.advance(31 * 24 * time.Hour)
+	d.Advance(31 * 24 * time.Hour)
 	if deleted, err := d.Purge(t.Context()); err != nil || deleted != 2 || d.rows(`SELECT count(*) FROM limits`) != 0 {
 		t.Errorf("%d deleted, want the known address and the ban; %v", deleted, err)
 	}
@@ -435,5 +418,18 @@ func TestAnActionWithoutARuleIsAFault(t *testing.T) {
 	d := newDesk(t)
 	if err := d.Take(t.Context(), "nothing", "ip:198.51.100.1"); problem.Of(err).Status != http.StatusInternalServerError {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnyTextNamesAnAccount(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, name := range []string{"a\x00b@example.com", "\xff@example.com", "\x00"} {
+		if err := d.Take(t.Context(), "login", "email:"+name, "ip:203.0.113.9"); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+		if err := d.Failed(t.Context(), "login", "email:"+name, "ip:203.0.113.9"); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }

@@ -56,6 +56,12 @@ func rules() map[string]ruleSet {
 			account: Rule{Burst: 3, Refill: 5 * time.Minute},
 			address: Rule{Burst: 30, Refill: 10 * time.Second},
 		},
+		"change-account": { // a mail is sent to an address that anybody may have named before
+			account: Rule{Burst: 5, Refill: 5 * time.Minute},
+		},
+		"change-factors": { // likewise
+			account: Rule{Burst: 20, Refill: 2 * time.Minute},
+		},
 		"reset-password": {
 			address: Rule{Burst: 30, Refill: 10 * time.Second},
 		},

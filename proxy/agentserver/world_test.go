@@ -22,6 +22,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
 	"github.com/openhands-saas/openhands-saas/internal/problem"
 	"github.com/openhands-saas/openhands-saas/internal/sealed"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	"github.com/openhands-saas/openhands-saas/proxy"
 	"github.com/openhands-saas/openhands-saas/proxy/agentserver"
 	"github.com/openhands-saas/openhands-saas/tenancy/conversation"
@@ -225,12 +226,7 @@ func startBody(more map[string]any) map[string]any {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if holds() {
-			return
-		}
-	}
-	t.Fatalf("still not after 10 s: %s", what)
+	testtime.Eventually(t, 10*time.Second, what, holds)
 }
 
 // newVault is a vault with a key of its own.

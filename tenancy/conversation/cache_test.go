@@ -11,6 +11,7 @@ import (
 	"github.com/openhands-saas/openhands-saas/access"
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
 	"github.com/openhands-saas/openhands-saas/internal/postgres/dbtest"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 	. "github.com/openhands-saas/openhands-saas/tenancy/conversation"
 )
 
@@ -121,7 +122,7 @@ func TestWithoutADatabaseTheAnswerIsUnavailable(t *testing.T) {
 	w.wantStatus(w.Touch(t.Context(), c.ID), http.StatusServiceUnavailable)
 
 	w.must(cluster.Start())
-	within(t, 30*time.Second, "it answers again", func() bool {
+	testtime.Eventually(t, 30*time.Second, "it answers again", func() bool {
 		o, err := w.Find(t.Context(), c.ID)
 		return err == nil && o.State == access.StateLive
 	})

@@ -117,7 +117,7 @@ func (h *Handlers) RotateServiceKey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	keys, act, _, err := h.serviceKeys(c)
+	keys, act, caller, err := h.serviceKeys(c)
 	if err != nil {
 		return err
 	}
@@ -125,11 +125,26 @@ func (h *Handlers) RotateServiceKey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.mayRotate(c, keys, act, caller); err != nil {
+		return err
+	}
 	made, err := keys.Rotate(c.Request().Context(), act, idIn(c, keyParam), rotation)
 	if err != nil {
 		return hide(err)
 	}
 	return secret(c, made)
+}
+
+// mayRotate asks whoever wants the successor of a key of the highest scope, in a session, for what its making asked for.
+func (h *Handlers) mayRotate(c echo.Context, keys *apikey.Service, act apikey.Act, caller access.Caller) error {
+	if caller.Principal.Key {
+		return nil
+	}
+	k, err := keys.Get(c.Request().Context(), act.Owner, idIn(c, keyParam))
+	if err != nil || k.Scope() != access.ScopeAdmin {
+		return err
+	}
+	return h.gate.RequireFresh(c.Request().Context(), caller)
 }
 
 // RevokeServiceKey answers DELETE …/service-accounts/{account_id}/keys/{key_id}.
