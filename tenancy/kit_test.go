@@ -153,13 +153,6 @@ func (r *replica) withoutQueries(warm func(), f func(ctx context.Context) error)
 	return dbtest.WithoutQueries(r.t, r.db, warm, f)
 }
 
-// cutOff ends the connection by which db hears of changes, and returns when db knows.
-func cutOff(t *testing.T, db *postgres.DB) {
-	t.Helper()
-	dbtest.Cut(t, db)
-	eventually(t, "the cut is noticed", func() bool { return !db.Bus.Fresh() })
-}
-
 // request carries the person's token; who is nobody's zero value carries none.
 func request(who person, team ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/api/conversations", nil)

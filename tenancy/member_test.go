@@ -46,7 +46,7 @@ func TestAnotherReplicaKnowsANewMemberWithinTwoSeconds(t *testing.T) {
 			t.Fatal("bob is a member before")
 		}
 	}
-	cutOff(t, there.db)
+	dbtest.CutOff(t, there.db)
 	_, err := here.AddMember(t.Context(), here.principal(ada), team.ID, "bob@example.com", access.Viewer)
 	here.must(err)
 	eventually(t, "the other replica knows bob", func() bool {

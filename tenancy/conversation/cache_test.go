@@ -73,9 +73,9 @@ func TestKnownIsWhatNoQueryIsNeededFor(t *testing.T) {
 
 func TestAnotherReplicaSeesAChangeWithinTwoSeconds(t *testing.T) {
 	t.Parallel()
-	for name, disturb := range map[string]func(*testing.T, *postgres.DB){
-		"listening":                func(*testing.T, *postgres.DB) {},
-		"while its LISTEN was cut": cutOff,
+	for name, disturb := range map[string]func(testing.TB, *postgres.DB){
+		"listening":                func(testing.TB, *postgres.DB) {},
+		"while its LISTEN was cut": dbtest.CutOff,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -117,13 +117,6 @@ func (w *world) withoutQueries(warm func(), f func(ctx context.Context) error) e
 	return dbtest.WithoutQueries(w.t, w.db, warm, f)
 }
 
-// cutOff ends the connection by which db hears of changes, and returns when db knows.
-func cutOff(t *testing.T, db *postgres.DB) {
-	t.Helper()
-	dbtest.Cut(t, db)
-	eventually(t, "the cut is noticed", func() bool { return !db.Bus.Fresh() })
-}
-
 // eventually waits for what must be so within two seconds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/openhands-saas/openhands-saas/internal/postgres"
+	"github.com/openhands-saas/openhands-saas/internal/testtime"
 )
 
 // patience bounds everything that a helper waits for.
@@ -101,6 +103,20 @@ func Cut(t testing.TB, db *postgres.DB) {
 	if err != nil || cut != 1 {
 		t.Fatalf("dbtest: cut the listening connection: %d were cut, %v", cut, err)
 	}
+}
+
+// CutOff is Cut, and returns when db knows of it. The moment in which it trusts nothing may be over before anybody looks, so that
+// having forgotten everything counts, too.
+func CutOff(t testing.TB, db *postgres.DB) {
+	t.Helper()
+	var forgotten atomic.Bool
+	db.Bus.Subscribe(func(e postgres.Event) {
+		if e == (postgres.Event{}) {
+			forgotten.Store(true)
+		}
+	})
+	Cut(t, db)
+	testtime.Eventually(t, patience, "the cut is noticed", func() bool { return forgotten.Load() || !db.Bus.Fresh() })
 }
 
 // cluster returns the shared server.
