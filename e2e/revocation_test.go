@@ -302,7 +302,7 @@ func (s *seat) judge(deadline time.Time) {
 		s.breaksOff("upload", s.upload, deadline)
 		s.hears("may read this conversation, but not write to it", deadline)
 	case s.name == "the role is raised":
-		s.hears("", deadline)
+		s.hears("", deadline.Add(revocation)) // once it may, what is said must go to the agent-server and come back, too
 	default:
 		s.goesOn("upload", s.upload)
 		s.hears("", deadline.Add(revocation))

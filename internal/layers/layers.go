@@ -61,7 +61,7 @@ func reserved() map[string][]string {
 	return map[string][]string{
 		"config":                   {"cmd", "internal/app"},
 		"internal/postgres/dbtest": {},
-		"internal/testtime":        {},
+		"internal/testtime":        {"internal/postgres/dbtest"},
 
 		// echo stays at the edge, so that another router is a small change.
 		"github.com/labstack/echo":  {"auth/authhttp", "tenancy/teamhttp", "web", "internal/app"},
