@@ -67,14 +67,32 @@ func (r *Registry) check() {
 		}()
 	}
 	s.await(asked)
-	r.expire(all, s)
+	r.expire(all, s.reason())
+}
+
+// watchLeases ends what has outlived its lease while a check still waits for those who do not answer: it waits for seconds when they
+// keep all its places.
+func (r *Registry) watchLeases() {
+	tick := time.NewTicker(r.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-tick.C:
+			r.mu.Lock()
+			all := r.snapshot()
+			r.mu.Unlock()
+			r.expire(all, errNoAnswer)
+		}
+	}
 }
 
 // expire ends what could not be asked about for as long as its lease.
-func (r *Registry) expire(all []*entry, s *sweep) {
+func (r *Registry) expire(all []*entry, reason error) {
 	for _, e := range all {
 		if r.now().Sub(time.Unix(0, e.good.Load())) > r.lease && e.end(closeTryLater, "the right to this connection cannot be confirmed now") {
-			r.log.Warn("a live connection ended: its right could not be confirmed in time", "error", s.reason())
+			r.log.Warn("a live connection ended: its right could not be confirmed in time", "error", reason)
 		}
 	}
 }

@@ -74,6 +74,7 @@ func newRegistry(cfg Config) *Registry {
 	}
 	cfg.Events.Subscribe(func(postgres.Event) { r.wake() })
 	go r.run()
+	go r.watchLeases()
 	return r
 }
 
