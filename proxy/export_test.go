@@ -92,3 +92,9 @@ func (i Incoming) Stop() { i.stop(linger) }
 
 // IsAuthFrame says whether a message would be swallowed for what it holds.
 func IsAuthFrame(message []byte) bool { return isAuthFrame(message) }
+
+// NewRegistry is newRegistry, with the way to end it.
+func NewRegistry(cfg Config) (r *Registry, end func()) {
+	r = newRegistry(cfg)
+	return r, r.close
+}
