@@ -83,9 +83,6 @@ func median(times []float64) float64 {
 // TestTheTimeOfASignInDoesNotTellWhoHasAnAccount uses a hash of some milliseconds in the place of the contract's hundred and more:
 // what is no hash then weighs more, not less.
 func TestTheTimeOfASignInDoesNotTellWhoHasAnAccount(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute")
-	}
 	db, c := dbtest.New(t), testtime.NewClock()
 	limits := ratelimit.New(ratelimit.Config{DB: db, Secret: secret, Now: c.Now})
 	s := serve(t, db, func(cfg *auth.Config) {
@@ -120,9 +117,6 @@ func TestTheTimeOfASignInDoesNotTellWhoHasAnAccount(t *testing.T) {
 
 // TestTheTimeOfForgotPasswordDoesNotTellWhoHasAnAccount measures the answer. The mail is made after it.
 func TestTheTimeOfForgotPasswordDoesNotTellWhoHasAnAccount(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes some seconds")
-	}
 	s, _, c, _ := limited(t)
 	register(t, s, "known@example.com")
 	forgot := func(name, email string) *kind {

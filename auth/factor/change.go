@@ -3,6 +3,7 @@ package factor
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -125,7 +126,7 @@ func (s *Service) Reset(ctx context.Context, user uuid.UUID, by auth.Actor) erro
 }
 
 func orNoUser(err error) error {
-	if err == sql.ErrNoRows { //nolint:errorlint // straight from the driver
+	if errors.Is(err, sql.ErrNoRows) {
 		return problem.NotFound
 	}
 	return fmt.Errorf("find a user: %w", err)
